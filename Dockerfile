@@ -4,11 +4,18 @@
 #   docker run -v molsieve:/var/lib/molsieve -v /srv/libraries:/srv/libraries molsieve
 #   docker run --gpus all -v "$PWD:/data" -w /data -u "$(id -u)" --no-healthcheck molsieve run job.toml
 #
+# The tags of the two base images move. A release is built from fixed ones; `docker buildx imagetools inspect` says
+# their digests:
+#
+#   docker build --build-arg RUST_DIGEST=@sha256:… --build-arg DEBIAN_DIGEST=@sha256:… -t molsieve .
+#
 # Without a container engine, packaging/prove.sh follows the same instructions in a folder.
 ARG RUST_VERSION=1.95.0
 ARG DEBIAN_VERSION=bookworm
+ARG RUST_DIGEST=
+ARG DEBIAN_DIGEST=
 
-FROM rust:${RUST_VERSION}-slim-${DEBIAN_VERSION} AS builder
+FROM rust:${RUST_VERSION}-slim-${DEBIAN_VERSION}${RUST_DIGEST} AS builder
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
@@ -23,10 +30,11 @@ RUN cargo build --release --locked --bin molsieve
 RUN packaging/stage.sh target/release/molsieve /out \
     && install -d /out/usr/share/doc/molsieve \
     && packaging/copyright.py >/out/usr/share/doc/molsieve/copyright \
+    && packaging/sbom.py /out >/out/usr/share/doc/molsieve/molsieve.cdx.json \
     && install -D -m 0644 -t /out/usr/share/molsieve examples/natural_products.csv \
     && install -D -m 0644 -t /out/usr/share/molsieve/rules examples/rules/natural_products.toml
 
-FROM debian:${DEBIAN_VERSION}-slim
+FROM debian:${DEBIAN_VERSION}-slim${DEBIAN_DIGEST}
 # libvulkan1 is for the engine wgpu, where a Vulkan driver is mounted into the container.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends 'libstdc++6=12.2.*' 'libvulkan1=1.3.*' \

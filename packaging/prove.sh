@@ -9,6 +9,7 @@ debootstrap and a Debian mirror; no container engine.
 
 usage: packaging/prove.sh deb [PACKAGE]        (default: the one in target/deb)
        packaging/prove.sh dockerfile [--binary FILE]
+       packaging/prove.sh systemd [PACKAGE [OLDER]]
 
 deb         installs PACKAGE with apt-get in a fresh Debian 12 (minbase), runs what it installed, removes and
             purges it, and compares the files with those before; then the same with systemd's tools
@@ -23,7 +24,10 @@ What differs from the real thing:
   - layers, caches and the network of a container engine: a folder, copied per stage, and this machine's network
   - user namespaces and limits of an engine: chroot and setpriv; /proc is this machine's
   - the mirror, certificates and proxy variables: this machine's, found when the script runs
-There is no init in the roots: units are checked, not started.
+For deb and dockerfile there is no init in the roots: units are checked, not started.
+
+systemd     boots a Debian under systemd-nspawn, with systemd as its init, and follows docs/operating.md there: units,
+            jobs, every way to stop, upgrade, removal (packaging/prove-systemd.sh). SKIPPED where it can't run.
 
 PROVE_FOLDER  where the roots go, 3 GiB   (default: target/prove)
 TEXT
@@ -178,10 +182,17 @@ try_it_out() {
     fi
 }
 
+# The newest package in target/deb.
+newest_package() {
+    local package
+    package=$(find target/deb -name 'molsieve_*_amd64.deb' 2>/dev/null | sort -V | tail -n 1) || true
+    [ -n "$package" ] || die "there is no package; make one with packaging/build-deb.sh" 2
+    echo "$package"
+}
+
 prove_deb() {
     local package=${1:-} root=$folder/deb
-    [ -n "$package" ] || package=$(find target/deb -name 'molsieve_*_amd64.deb' 2>/dev/null | sort -V | tail -n 1)
-    [ -f "$package" ] || die "there is no package; make one with packaging/build-deb.sh" 2
+    [ -n "$package" ] || package=$(newest_package)
     log=$folder/deb.log
     : >"$log"
     note "$package; the log is $log"
@@ -213,13 +224,18 @@ case ${1:-} in
         usage
         exit 0
         ;;
-    deb | dockerfile) what=$1 && shift ;;
+    deb | dockerfile | systemd) what=$1 && shift ;;
     *)
         usage >&2
         exit 2
         ;;
 esac
+if [ "$what" = systemd ] && [ $# -gt 0 ]; then exec "$(dirname "${BASH_SOURCE[0]}")/prove-systemd.sh" "$@"; fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+if [ "$what" = systemd ]; then
+    newest=$(newest_package)
+    exec packaging/prove-systemd.sh "$newest"
+fi
 [ "$(id -u)" = 0 ] || die "needs root, for chroot and mounts"
 command -v debootstrap >/dev/null || die "debootstrap is missing; install it with: apt-get install debootstrap"
 folder=$(realpath -m "${PROVE_FOLDER:-target/prove}")

@@ -53,6 +53,8 @@ add_binary() {
     install -D -m 0755 "$work/stage/usr/bin/molsieve" "$package/molsieve/bin/molsieve"
     install -d "$package/molsieve/lib/molsieve"
     install -m 0644 "$work"/stage/usr/lib/molsieve/* "$package/molsieve/lib/molsieve/"
+    install -d "$package/molsieve-$version.dist-info/sboms"
+    packaging/sbom.py "$package" --wheel >"$package/molsieve-$version.dist-info/sboms/molsieve.cdx.json"
     install -D -m 0644 examples/rules/natural_products.toml "$package/molsieve/rules/natural_products.toml"
     install -D -m 0644 examples/natural_products.csv "$package/molsieve/rules/natural_products.csv"
 }
@@ -113,8 +115,9 @@ glibc=$(newest_glibc)
 draft=$(pack linux_x86_64)
 tag=$(audited_tag "$draft")
 # A newer libstdc++ can demand a newer system than glibc does; an older one is a fault.
-[[ $tag =~ ^manylinux_2_([0-9]+)_x86_64$ ]] && [ "${BASH_REMATCH[1]}" -ge "$glibc" ] ||
+if ! [[ $tag =~ ^manylinux_2_([0-9]+)_x86_64$ && ${BASH_REMATCH[1]} -ge $glibc ]]; then
     die "the wheel needs glibc 2.$glibc, auditwheel says $tag"
+fi
 oldest=${BASH_REMATCH[1]}
 wheel=$(pack "$tag")
 [ "$(audited_tag "$wheel")" = "$tag" ] || die "auditwheel does not agree with the tag $tag"

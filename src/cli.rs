@@ -5,6 +5,7 @@
 //! output carries one JSON object per line and nothing else. With `--output -` it carries the rows, and the summary goes to
 //! standard error.
 
+mod admin;
 mod attempts;
 mod bench;
 mod diff;
@@ -18,6 +19,7 @@ mod job_log;
 mod jobs;
 mod key;
 mod live;
+mod notify;
 mod page;
 mod places;
 mod plan;
@@ -31,6 +33,7 @@ mod run;
 mod serve;
 mod serve_log;
 mod show;
+mod space;
 mod standard_input;
 mod stream;
 mod top;
@@ -141,6 +144,12 @@ rules can't be used."
     /// Serve a socket of this machine that leads to a daemon on another one; used by clients in other languages
     #[command(hide = true)]
     Tunnel(jobs::SocketArgs),
+    /// Check whether a user can write to a disk; used by `serve`
+    #[command(hide = true)]
+    CheckSpace,
+    /// Notify of the end of a job for the daemon; used by `serve`
+    #[command(hide = true)]
+    Notify,
     /// Check this machine: RDKit, limits, engines, devices
     #[command(
         after_long_help = "Exit codes: 0 every available engine works; 1 an engine fails; 2 usage, or a named engine \
@@ -164,6 +173,9 @@ is not available."
         after_long_help = "Exit codes: 0 stopped on request, running jobs are at a checkpoint; 1 failed; 2 usage."
     )]
     Serve(Box<serve::ServeArgs>),
+    /// Work on the daemon's state, as its administrator
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// Submit a job to the daemon
     ///
     /// The flags are those of run. Relative paths start at the current folder. Without --memory or --threads
@@ -179,6 +191,9 @@ is not available."
     /// Follow a job until it ends; Ctrl-C leaves the job running
     #[command(after_long_help = jobs::WATCH_EXIT_CODES)]
     Watch(jobs::OneArgs),
+    /// Wait until jobs have ended
+    #[command(after_long_help = jobs::WAIT_EXIT_CODES)]
+    Wait(jobs::WaitArgs),
     /// Watch the daemon on the terminal: its node, its jobs and their progress
     #[command(after_long_help = "Exit codes: 0 done; 1 failed; 2 usage, or this is no terminal.")]
     Top(top::TopArgs),
@@ -190,10 +205,12 @@ is not available."
     Set(jobs::SetArgs),
     /// Cancel jobs; the files they have written stay
     #[command(after_long_help = jobs::EXIT_CODES)]
-    Cancel(jobs::ManyArgs),
+    #[command(override_usage = "molsieve cancel [OPTIONS] [ID]...")]
+    Cancel(jobs::BulkArgs),
     /// Remove ended jobs from the list; their output stays
     #[command(after_long_help = jobs::EXIT_CODES)]
-    Rm(jobs::ManyArgs),
+    #[command(override_usage = "molsieve rm [OPTIONS] [ID]...")]
+    Rm(jobs::BulkArgs),
     /// Show the daemon's jobs in a browser, on this machine only
     ///
     /// Prints the address and opens it in your browser. The address opens once and for you only. The page shows what you
@@ -323,15 +340,19 @@ pub fn main() -> ExitCode {
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
         Command::Tunnel(args) => (false, jobs::tunnel(&args)),
+        Command::CheckSpace => (false, worker::check_space()),
+        Command::Notify => (false, notify::notify()),
         Command::Doctor(args) => (args.json, doctor::doctor(&args)),
         Command::Bench(args) => (args.json, bench::bench(&args)),
         Command::Rules(RulesCommand::Check(args)) => (args.json, rules_check::check(&args)),
         Command::Rules(RulesCommand::Convert(args)) => (false, rules_convert::convert(&args)),
         Command::Serve(args) => (false, serve::serve(*args)),
+        Command::Admin(admin::AdminCommand::Backup(args)) => (args.json, admin::backup(&args)),
         Command::Submit(args) => (args.daemon.json, jobs::submit(*args)),
         Command::Ls(args) => (args.daemon.json, jobs::list(&args)),
         Command::Status(args) => (args.daemon.json, jobs::status(&args)),
         Command::Watch(args) => (args.daemon.json, jobs::watch(&args)),
+        Command::Wait(args) => (args.daemon.json, jobs::wait(&args)),
         Command::Top(args) => (false, top::top(&args)),
         Command::Logs(args) => (args.daemon.json, jobs::logs(&args)),
         Command::Set(args) => (args.jobs.daemon.json, jobs::set(&args)),
@@ -352,6 +373,10 @@ fn report_error(error: &CliError, json: bool) -> Exit {
         let ended = Ended {
             error: error.to_string(),
             exit_code: exit as u8,
+            shortage: match error {
+                CliError::NoSpace { shortage, .. } => Some(shortage.clone()),
+                _ => None,
+            },
         };
         say_event(&match exit {
             Exit::Stopped => Event::Stopped(ended),

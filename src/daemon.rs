@@ -18,9 +18,10 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`job`], [`snapshot`] | a job and its states; what the core tells about jobs |
+//! | [`job`], [`quota`], [`snapshot`] | a job and its states; what one user may have; what the core tells about jobs |
 //! | [`action`], [`refusal`], [`view`] | requests as values; why they are refused; the JSON of answers |
 //! | [`protocol`] | the protocol between the daemon and a job process |
+//! | [`gpus`] | the GPUs that jobs use, and which are left out |
 //! | [`paths`], [`loopback`] | where socket and state are; addresses of this machine only |
 //! | [`log_file`] | the daemon's log in a file |
 //! | [`settings`] | the settings of the daemon |
@@ -32,20 +33,25 @@
 //! | [`api`], [`http`] | checked requests and the OpenAPI document; connections and routes |
 //! | [`client`] | the client's side of the socket |
 //! | [`systemd`] | readiness, watchdog and socket activation |
+//! | `listen`, `reload` | the daemon's own socket; settings that are read again |
 
 pub mod action;
 pub mod admission;
 pub mod api;
 pub mod client;
 pub mod core;
+pub mod gpus;
 pub mod http;
 pub mod job;
+mod listen;
 pub mod log_file;
 pub mod loopback;
 pub mod paths;
 pub mod peer;
 pub mod protocol;
+pub mod quota;
 pub mod refusal;
+mod reload;
 pub mod schedule;
 pub mod settings;
 pub mod snapshot;
@@ -59,7 +65,6 @@ use std::{
     time::Duration,
 };
 
-use nix::unistd::Uid;
 use tokio::{
     net::{UnixListener, unix::UCred},
     runtime::Builder,
@@ -70,15 +75,22 @@ use tokio::{
 
 use self::{
     core::{Core, StartedCore},
+    gpus::Gpus,
     http::{Edge, Limits},
     loopback::Loopback,
     peer::{PeerPolicy, Peers},
     refusal::Refusal,
-    settings::ServeSettings,
+    reload::Reloader,
+    settings::{Loaded, ServeSettings, ServeSource},
     store::JobStoreError,
     systemd::{Handed, Listening, SocketError},
 };
-use crate::{nvidia::Nvidia, store::plain, units::ByteSize};
+use crate::{
+    nvidia::{Nvidia, NvidiaDevice},
+    store::plain,
+};
+
+pub use reload::SetLevel;
 
 /// Why the daemon cannot start or continue.
 #[derive(Debug, thiserror::Error)]
@@ -112,15 +124,18 @@ pub enum ServeError {
 
 /// Time for job processes to stop when the daemon stops. Those that take longer are left to stop by themselves.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(75);
-/// Interval at which old jobs are forgotten.
-const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+/// Interval at which old jobs are forgotten, up to 1,000 each time: more than a daemon can end in it.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// Interval at which the state of the GPUs is looked at.
+const LOOK_AT_GPUS_EVERY: Duration = Duration::from_secs(15);
 /// Threads for look-ups of names and devices, which may block.
 const BLOCKING_THREADS_MAX: usize = 4;
 /// Stack of such a thread.
 const BLOCKING_STACK_BYTES: usize = 512 << 10;
 
-/// Accepts jobs until the process is asked to stop.
-pub fn serve(settings: ServeSettings) -> Result<(), ServeError> {
+/// Accepts jobs until the process is asked to stop. `loaded` is what `source` gave; a reload reads it again.
+pub fn serve(source: ServeSource, loaded: Loaded, set_level: SetLevel) -> Result<(), ServeError> {
+    let settings = &loaded.settings;
     let runtime = Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
@@ -136,14 +151,20 @@ pub fn serve(settings: ServeSettings) -> Result<(), ServeError> {
     allow_many_files();
     // Only the daemon's user can read it.
     make_directory(&settings.state_dir, 0o700).map_err(failed("make the state directory"))?;
-    let gpus = gpus(settings.budget.gpus);
-    let beginning = core::start(&settings, gpus, runtime.handle())?;
+    let gpus = gpus(settings);
+    let beginning = core::start(settings, gpus, runtime.handle())?;
     // Only now: the lock on the state directory excludes a second daemon.
     let listening = match jobs {
         Some(handed) => handed,
-        None => listen(&settings)?,
+        None => listen(settings)?,
     };
-    let ended = runtime.block_on(run(settings, beginning, listening, metrics));
+    let ended = runtime.block_on(run(
+        source,
+        loaded,
+        set_level,
+        beginning,
+        (listening, metrics),
+    ));
     // Blocked look-ups are not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
@@ -157,10 +178,11 @@ fn failed(action: &'static str) -> impl Fn(std::io::Error) -> ServeError {
 }
 
 async fn run(
-    settings: ServeSettings,
+    source: ServeSource,
+    loaded: Loaded,
+    set_level: SetLevel,
     beginning: StartedCore,
-    listening: Listening,
-    metrics: Option<TcpListener>,
+    (listening, metrics): (Listening, Option<TcpListener>),
 ) -> Result<(), ServeError> {
     let StartedCore {
         core,
@@ -168,11 +190,7 @@ async fn run(
         drained,
         threads,
     } = beginning;
-    let peers = Arc::new(Peers::new(PeerPolicy {
-        daemon_uid: Uid::effective().as_raw(),
-        group: settings.group,
-        admin_group: settings.admin_group,
-    }));
+    let peers = Arc::new(Peers::new(PeerPolicy::of(&loaded.settings)));
     let supervisor = tokio::spawn(supervise::supervise(
         core.clone(),
         Arc::clone(&peers),
@@ -180,7 +198,7 @@ async fn run(
     ));
     let (shut, shuts) = watch::channel(false);
     let listener = UnixListener::from_std(listening.listener).map_err(failed("listen"))?;
-    let edge = edge(core.clone(), peers);
+    let edge = edge(core.clone(), Arc::clone(&peers));
     if let Some(listener) = metrics {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(failed("listen"))?;
         tokio::spawn(http::serve_metrics(listener, edge.clone(), shuts.clone()));
@@ -188,16 +206,25 @@ async fn run(
     let mut connections = tokio::spawn(http::serve(listener, edge, shuts));
     let chores = tokio::spawn(chores(core.clone()));
     let signals = Signals::install()?;
-    let status = status(&settings);
+    let status = reload::status(&loaded.settings);
     tracing::info!("{status}");
     systemd::ready(&status);
+    let mut reloader = Reloader {
+        source,
+        loaded,
+        set_level,
+        core: core.clone(),
+        peers,
+        socket: listening.file,
+    };
     tokio::select! {
-        () = signals.until_end(&status) => {}
+        () = signals.until_end(&mut reloader) => {}
         () = core.gone() => return Err(ServeError::CoreGone),
     }
     end(&core, drained, &shut, &mut connections).await;
     chores.abort();
     supervisor.abort();
+    drop(reloader);
     drop(core);
     drop(threads);
     Ok(())
@@ -232,29 +259,13 @@ fn edge(core: Core, peers: Arc<Peers>) -> Arc<Edge> {
     Edge::new(core, access, Limits::default())
 }
 
-fn status(settings: &ServeSettings) -> String {
-    let budget = settings.budget;
-    format!(
-        "accepting jobs; together they may use {}, {} threads and {} GPUs",
-        ByteSize(budget.memory_bytes),
-        budget.threads,
-        budget.gpus
-    )
-}
-
 /// Creates the socket.
 fn listen(settings: &ServeSettings) -> Result<Listening, ServeError> {
     if let Some(folder) = settings.socket.parent().filter(|folder| !folder.exists()) {
         // Everybody may enter it: the mode of the socket says who may connect.
         make_directory(folder, 0o755).map_err(failed("make the socket's directory"))?;
     }
-    let root = Uid::effective().is_root();
-    let mode = match (settings.group, root) {
-        (Some(_), _) => 0o660,
-        (None, true) => 0o666,
-        (None, false) => 0o600,
-    };
-    Ok(systemd::bind(&settings.socket, mode, settings.group)?)
+    Ok(listen::listen(settings)?)
 }
 
 /// Listens for requests for metrics.
@@ -278,12 +289,32 @@ fn make_directory(path: &Path, mode: u32) -> std::io::Result<()> {
         .create(path)
 }
 
-/// UUIDs of the GPUs for jobs; none for a GPU that NVML does not report.
-fn gpus(count: u32) -> Vec<Option<String>> {
-    let devices = Nvidia::look().map_or_else(|_| Vec::new(), |nvidia| nvidia.devices);
-    let mut uuids: Vec<_> = devices.into_iter().map(|device| device.uuid).collect();
-    uuids.resize(count as usize, None);
-    uuids
+/// The NVIDIA devices; none without a driver.
+fn devices() -> Vec<NvidiaDevice> {
+    Nvidia::look().map_or_else(|_| Vec::new(), |nvidia| nvidia.devices)
+}
+
+/// The GPUs for jobs.
+fn gpus(settings: &ServeSettings) -> Gpus {
+    let places = settings.budget.gpus;
+    let devices = match places {
+        0 => Vec::new(),
+        _ => devices(),
+    };
+    let gpus = Gpus::choose(settings.gpus.clone(), places, &devices);
+    gpus.troubles().for_each(|line| tracing::warn!("{line}"));
+    gpus
+}
+
+/// Looks at the GPUs at times, as long as there are some for jobs.
+async fn look_at_gpus(core: &Core) {
+    while core.has_gpus() {
+        sleep(LOOK_AT_GPUS_EVERY).await;
+        // NVML may block, so the main thread does not call it.
+        if let Ok(devices) = tokio::task::spawn_blocking(devices).await {
+            core.see_gpus(&devices).await;
+        }
+    }
 }
 
 /// Raises the limit of open files to the maximum: each connection and each job process needs some.
@@ -316,13 +347,13 @@ async fn chores(core: Core) {
         }
     };
     let pruning = async {
-        let mut hours = interval(PRUNE_EVERY);
+        let mut times = interval(PRUNE_EVERY);
         loop {
-            hours.tick().await;
+            times.tick().await;
             core.prune().await;
         }
     };
-    tokio::join!(watchdog, pruning);
+    tokio::join!(watchdog, pruning, look_at_gpus(&core));
 }
 
 /// The signals that the daemon handles.
@@ -342,18 +373,13 @@ impl Signals {
         })
     }
 
-    /// Waits for a signal to stop. A reload is acknowledged, so that its caller does not wait; there is no
-    /// configuration to read again.
-    async fn until_end(mut self, status: &str) {
+    /// Waits for a signal to stop, and reloads the configuration at SIGHUP.
+    async fn until_end(mut self, reloader: &mut Reloader) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.reload.recv() => {
-                    systemd::reloading();
-                    tracing::info!("{status}");
-                    systemd::ready(status);
-                }
+                _ = self.reload.recv() => reloader.reload().await,
             }
         }
     }

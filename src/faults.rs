@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `MOLSIEVE_FAULT_LOG` | every call to the file system adds a line `OPERATION FILE` to this file |
 //! | `MOLSIEVE_FAULT_AT` | the call of this number (from 1) fails |
-//! | `MOLSIEVE_FAULT_KIND` | how: `eio`, `enospc`, or `short` (a write takes half of its bytes) |
+//! | `MOLSIEVE_FAULT_KIND` | how: `eio`, `enospc`, `edquot`, or `short` (a write takes half of its bytes) |
 //! | `MOLSIEVE_DEVICE_FAULT_LOG` | every call to an engine's device adds a line to this file |
 //! | `MOLSIEVE_DEVICE_FAULT_AT` | the device is lost at the call of this number (from 1) |
 //! | `MOLSIEVE_FREE_BYTES` | the number of free bytes that the file system reports |
@@ -68,6 +68,7 @@ pub fn bytes_to_write(operation: &'static str, path: &Path, wanted: usize) -> io
     match faults.kind.as_str() {
         "short" => Ok(wanted.div_ceil(2)),
         "enospc" => Err(io::Error::from_raw_os_error(28)),
+        "edquot" => Err(io::Error::from_raw_os_error(122)),
         _ => Err(io::Error::from_raw_os_error(5)),
     }
 }

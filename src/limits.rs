@@ -304,6 +304,14 @@ pub const BATCH_MESSAGES_MAX: usize = 256;
 pub const READS_WAITING_MAX: usize = 64;
 /// Queued jobs; each takes some hundred bytes of the daemon's memory.
 pub const WAITING_JOBS_MAX: usize = 20_000;
+/// Of these, the last ones are for root, the daemon's own user and admins.
+pub const WAITING_JOBS_OF_ADMINS: usize = 1_000;
+/// Before those, the last ones are for users who have few waiting jobs: fewer than [`FEW_WAITING_JOBS`].
+pub const WAITING_JOBS_OF_FEW: usize = 1_000;
+/// Waiting jobs of a user who has few.
+pub const FEW_WAITING_JOBS: usize = 100;
+/// Largest configuration file of the daemon.
+pub const SERVE_FILE_BYTES_MAX: usize = MIB;
 /// Events that a reader may lag behind before it has to read them from the store.
 pub const EVENT_BACKLOG_MAX: usize = 256;
 /// Largest progress event of a job process that the daemon stores and passes on.
@@ -369,6 +377,28 @@ pub const JOB_MEMORY_BYTES_MAX: u64 = 1 << 50;
 pub const JOB_NAME_CHARS_MAX: usize = 128;
 /// Longest `Idempotency-Key`.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+/// Most labels of a job.
+pub const JOB_LABELS_MAX: usize = 16;
+/// Longest label.
+pub const JOB_LABEL_BYTES_MAX: usize = 64;
+/// Most jobs that a job waits for.
+pub const JOB_AFTER_MAX: usize = 1_000;
+/// Most retries that a job asks for.
+pub const JOB_RETRIES_MAX: u32 = 1_000;
+/// Longest text that says whom to notify.
+pub const NOTIFY_BYTES_MAX: usize = 1_024;
+/// Notifications at a time, each a process; one at a time for each user.
+pub const NOTIFICATIONS_MAX: usize = 8;
+/// Time of a notification; then its process is killed.
+pub const NOTIFY_SECONDS_MAX: u64 = 30;
+/// Output of a notification that is kept in the log of its job.
+pub const NOTIFY_OUTPUT_BYTES_MAX: usize = 8 * KIB;
+/// Most jobs that one request cancels or forgets, in one transaction.
+pub const SELECTED_JOBS_MAX: u32 = 1_000;
+/// Most jobs that one request waits for.
+pub const WAIT_JOBS_MAX: usize = 10_000;
+/// How long the daemon waits for an end of one of them before it answers.
+pub const WAIT_SECONDS_MAX: u64 = 20;
 /// Highest priority; the lowest is its negative.
 pub const PRIORITY_MAX: i32 = 10;
 
@@ -417,6 +447,8 @@ pub const KEPT_PART_COLUMN_BYTES: usize = MIB;
 pub const SPILL_BYTES: usize = 2 * MIB;
 /// Host memory of a CUDA context and the driver's libraries. Not measured yet.
 pub const CUDA_HOST_BYTES: usize = 320 * MIB;
+/// Device memory of a CUDA context with the kernels loaded. Not measured yet.
+pub const CUDA_CONTEXT_BYTES: u64 = 1 << 30;
 /// Host memory of a Vulkan driver, with wgpu's staging of a slot: 76 MiB with lavapipe.
 pub const WGPU_HOST_BYTES: usize = 160 * MIB;
 /// What `diff` takes beside what it sorts: program and buffers, the pages of one column chunk per column being read, the

@@ -1,4 +1,4 @@
-//! Enums whose values have a name each.
+//! Names: enums whose values have a name each, and the name that a misspelt one resembles.
 
 /// Defines an enum of which each value has a name: `ALL`, with the number of a value as its index, and `name`, which is
 /// also what `Display` writes.
@@ -35,3 +35,19 @@ macro_rules! named {
 }
 
 pub(crate) use named;
+
+/// The known name that a word resembles: within one edit per three characters.
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |known: &&&str| strsim::osa_distance(word, known);
+    let near = known.iter().min_by_key(distance);
+    near.filter(|near| distance(near) <= near.len() / 3)
+        .copied()
+}
+
+/// What to say about an unknown name: the nearest known one, or all of them.
+pub(crate) fn suggestion(nearest: Option<&str>, known: &[&str]) -> String {
+    match nearest {
+        Some(nearest) => format!("did you mean \"{nearest}\"?"),
+        None => format!("known here: {}", known.join(", ")),
+    }
+}

@@ -3,13 +3,17 @@
 //! NVML comes with the driver and is loaded at run time; a machine without it has no NVIDIA devices. Each figure may
 //! be missing, since not every device has all of them.
 
+mod health;
+
 use nvml_wrapper::{
     Device, Nvml,
     bitmasks::device::ThrottleReasons,
-    enum_wrappers::device::{EccCounter, MemoryError, TemperatureSensor},
+    enum_wrappers::device::{EccCounter, MemoryError, TemperatureSensor, TemperatureThreshold},
     error::NvmlError,
 };
 use serde::{Deserialize, Serialize};
+
+pub use health::{COOLER_BY_CELSIUS, Trouble};
 
 /// The driver and its devices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,10 +49,30 @@ pub struct NvidiaDevice {
     pub ecc: Option<bool>,
     /// Memory errors since the driver was loaded that could not be corrected.
     pub uncorrected_errors: Option<u64>,
+    /// Temperature from which on the device reduces its clocks.
+    #[serde(default)]
+    pub slowdown_celsius: Option<u32>,
+    /// Why NVML can't reach it, for example because it has fallen off the bus.
+    #[serde(default)]
+    pub fault: Option<String>,
     /// Whether the device is divided (multi-instance GPU).
     pub mig: Option<bool>,
+    /// The slices of a divided device.
+    #[serde(default)]
+    pub slices: Vec<NvidiaSlice>,
     /// Why its clocks are reduced; empty if they are not.
     pub slowed_by: Vec<String>,
+}
+
+/// A slice of a divided device (MIG device).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct NvidiaSlice {
+    /// `MIG-` and 32 hex digits.
+    pub uuid: Option<String>,
+    /// All of its memory.
+    pub memory_bytes: Option<u64>,
+    /// Free memory.
+    pub free_bytes: Option<u64>,
 }
 
 /// Reasons for reduced clocks under load, with the names of `nvidia-smi`.
@@ -77,7 +101,10 @@ impl Nvidia {
         let count = nvml.device_count().map_err(|error| reason(&error))?;
         let devices = (0..count).map(|index| match nvml.device_by_index(index) {
             Ok(device) => NvidiaDevice::of(&device),
-            Err(_) => NvidiaDevice::default(),
+            Err(error) => NvidiaDevice {
+                fault: Some(reason(&error)),
+                ..NvidiaDevice::default()
+            },
         });
         Ok(Self {
             driver: nvml.sys_driver_version().ok(),
@@ -108,7 +135,12 @@ impl NvidiaDevice {
             power_watts: power.ok().map(|milliwatts| milliwatts / 1_000),
             ecc: ecc.ok().map(|ecc| ecc.currently_enabled),
             uncorrected_errors: errors.ok(),
+            slowdown_celsius: device
+                .temperature_threshold(TemperatureThreshold::Slowdown)
+                .ok(),
+            fault: fault(device),
             mig: device.mig_mode().ok().map(|mode| mode.current == 1),
+            slices: slices(device),
             slowed_by: SLOW_DOWNS
                 .iter()
                 .filter(|(reason, _)| slow.contains(*reason))
@@ -116,6 +148,41 @@ impl NvidiaDevice {
                 .collect(),
         }
     }
+}
+
+/// Why NVML can't reach a device. A figure that the device does not have is no fault.
+fn fault(device: &Device<'_>) -> Option<String> {
+    let answers = [
+        device.temperature(TemperatureSensor::Gpu).err(),
+        device.memory_info().err(),
+        device.pci_info().err(),
+    ];
+    let mut errors = answers.into_iter().flatten();
+    let is_fault = |error: &NvmlError| {
+        matches!(
+            error,
+            NvmlError::GpuLost | NvmlError::ResetRequired | NvmlError::IrqIssue
+        )
+    };
+    errors.find(is_fault).map(|error| reason(&error))
+}
+
+/// The slices of a divided device. Their numbers may have gaps.
+fn slices(device: &Device<'_>) -> Vec<NvidiaSlice> {
+    let most = match device.mig_mode() {
+        Ok(mode) if mode.current == 1 => device.mig_device_count().unwrap_or(0),
+        _ => 0,
+    };
+    let slices = (0..most).filter_map(|index| device.mig_device_by_index(index).ok());
+    let slice = |slice: Device<'_>| {
+        let memory = slice.memory_info().ok();
+        NvidiaSlice {
+            uuid: slice.uuid().ok(),
+            memory_bytes: memory.as_ref().map(|memory| memory.total),
+            free_bytes: memory.as_ref().map(|memory| memory.free),
+        }
+    };
+    slices.map(slice).collect()
 }
 
 /// Why NVML can't report a state, in one line.

@@ -28,6 +28,7 @@
 
 mod attempt;
 mod batch_writer;
+mod begun;
 mod canonical;
 mod capped;
 mod check;
@@ -63,7 +64,7 @@ mod writing;
 pub use crate::account::Counts;
 pub use attempt::run;
 pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB, Standing};
-pub use control::{Kept, Outcome, Stuck};
+pub use control::{DiskFull, Kept, Outcome, Stuck};
 pub use earlier::{EarlierRun, EarlierRunError};
 pub use error::PipelineError;
 pub use job::{Job, PrepareError};

@@ -20,16 +20,21 @@
 //! of the budget nothing else needs.
 //!
 //! Slot size, row group size and the largest filter follow from the budget alone, and the batch size
-//! from the sample, never from the number of threads: files are the same for any number of them. If
-//! the sum is over the budget, slots go first (down to two) and encoders (down to one), then, unless
-//! `--threads` was given, threads; what still does not fit is refused.
+//! from the sample, never from the number of threads: files are the same for any number of them. A run
+//! that is resumed keeps them, whatever its memory (`begun`). If the sum is over the budget, slots go first
+//! (down to two) and encoders (down to one), then, unless `--threads` was given, threads; of a resumed run
+//! threads in any case, and then the filter. What still does not fit is refused.
 
+mod begun;
+mod device;
 mod estimate;
 mod items;
 mod sizes;
 
 use std::path::PathBuf;
 
+pub use begun::Sizes;
+pub use device::device_bytes_max;
 pub use estimate::{Estimate, TryParents};
 pub use items::{MemoryItem, MemoryPlan};
 
@@ -87,13 +92,15 @@ pub enum PlanError {
     /// The job does not fit its budget, whatever is done about it.
     #[error(
         "the job needs {} and --memory allows {}{}\n{plan}",
-        mebibytes(plan.total()), plan.budget, advice(*threads)
+        mebibytes(plan.total()), plan.budget, advice(*threads, *least)
     )]
     Budget {
         /// The smallest plan there is.
         plan: Box<MemoryPlan>,
         /// The number of threads with which it would fit.
         threads: Option<usize>,
+        /// Of a run to be resumed: the least memory with which it fits.
+        least: Option<ByteSize>,
     },
     /// An input can't be read.
     #[error(transparent)]
@@ -106,17 +113,23 @@ pub enum PlanError {
     Engine(#[from] EngineError),
 }
 
-fn advice(threads: Option<usize>) -> String {
-    match threads {
-        Some(threads) => format!("; with --threads {threads} it fits"),
-        None => "; give it more memory".into(),
+fn advice(threads: Option<usize>, least: Option<ByteSize>) -> String {
+    match (least, threads) {
+        (Some(least), _) => {
+            format!(
+                "; with the sizes that it was begun with, --memory {least} is the least that resumes it"
+            )
+        }
+        (None, Some(threads)) => format!("; with --threads {threads} it fits"),
+        (None, None) => "; give it more memory".into(),
     }
 }
 
 /// Plans a job: transforms a sample, sizes everything, adds it up. `excluded` is the number of products
-/// of earlier runs that are to be left out, `rules` the number of rules of each step, `filters` their filters.
+/// of earlier runs that are to be left out, `rules` the number of rules of each step, `filters` their filters,
+/// `begun` the sizes of the run that is to be resumed.
 pub fn plan(
-    spec: &JobSpec,
+    (spec, begun): (&JobSpec, Option<Sizes>),
     (rules, filters): (&[usize], &[FilterSet]),
     library: &Library,
     excluded: u64,
@@ -127,6 +140,7 @@ pub fn plan(
     estimate.excluded = excluded;
     let needs = Needs {
         spec,
+        begun,
         estimate,
         rules: rules.iter().copied().max().unwrap_or_default(),
         filters,
@@ -138,7 +152,7 @@ pub fn plan(
             source_bytes: library.kept_bytes() as usize,
         }),
     };
-    needs.fit_engine()
+    needs.fit_begun()
 }
 
 /// What the rules of several reactants of a job need.
@@ -166,8 +180,11 @@ impl ReagentNeeds {
 const KEPT_REAGENT_BYTES: usize = 64 << 10;
 
 /// What a job needs, on whatever engine and with any number of threads and slots.
+#[derive(Clone)]
 struct Needs<'a> {
     spec: &'a JobSpec,
+    /// The sizes of the run that is to be resumed.
+    begun: Option<Sizes>,
     estimate: Estimate,
     /// Number of rules, of the step that has most.
     rules: usize,
@@ -184,6 +201,7 @@ struct Needs<'a> {
 }
 
 /// What kept columns need.
+#[derive(Clone, Copy)]
 struct KeptNeeds {
     columns: usize,
     /// Bytes that reading them takes.
@@ -207,12 +225,7 @@ impl Needs<'_> {
     /// With the engine that was asked for, or the best for which there is room.
     fn fit_engine(&self) -> Result<Plan, PlanError> {
         // Filter and slots follow from the budget and the sample alone, whatever the engine.
-        let least = Workforce {
-            threads: 1,
-            slots: SLOTS_MIN,
-            encoders: 1,
-        };
-        let least = self.sized(&Chosen::CPU, least);
+        let least = self.sized(&Chosen::CPU, LEAST);
         let chosen = choose(self.spec.engine, &Room::new(least.filter, &least.slot))?;
         let on_chosen = self.fit_threads(&chosen);
         let Some(instead) = chosen.cpu_instead() else {
@@ -227,23 +240,30 @@ impl Needs<'_> {
         }
     }
 
-    /// With as many threads as were asked for, or as many as fit.
+    /// With as many threads as were asked for, or as many as fit. A run that is resumed gets fewer than it began with
+    /// where its memory has shrunk.
     fn fit_threads(&self, engine: &Chosen) -> Result<Plan, PlanError> {
-        match self.spec.threads {
-            Some(threads) => self.fit(engine, threads.get()),
-            None => (1..=machine::processors())
-                .rev()
-                .map(|threads| self.fit(engine, threads))
-                .find(Result::is_ok)
-                .unwrap_or_else(|| self.fit(engine, 1)),
-        }
+        let most = match (self.spec.threads, self.begun) {
+            (Some(threads), None) => return self.fit(engine, threads.get()),
+            (Some(threads), Some(_)) => threads.get(),
+            (None, _) => machine::processors(),
+        };
+        let mut fewer = (1..=most).rev().map(|threads| self.fit(engine, threads));
+        fewer
+            .find(Result::is_ok)
+            .unwrap_or_else(|| self.fit(engine, 1))
     }
 
     /// Sizes everything for a given number of threads, with as many slots as fit.
     fn fit(&self, engine: &Chosen, threads: usize) -> Result<Plan, PlanError> {
         let budget = self.spec.memory.0;
-        let wanted = self.spec.slots.unwrap_or(2 * threads + 2);
-        let least = self.spec.slots.unwrap_or(SLOTS_MIN);
+        let two_each = 2 * threads + 2;
+        let (wanted, least) = match (self.spec.slots, self.begun) {
+            (Some(slots), None) => (slots, slots),
+            // Those it began with say nothing of other threads and another memory.
+            (Some(slots), Some(_)) => (slots.max(two_each), SLOTS_MIN),
+            (None, _) => (two_each, SLOTS_MIN),
+        };
         let sized = |threads, slots, encoders| {
             let workforce = Workforce {
                 threads,
@@ -257,6 +277,7 @@ impl Needs<'_> {
             let fits = |fewer: &usize| sized(*fewer, least, 1).memory.total() <= budget;
             return Err(PlanError::Budget {
                 threads: (1..threads).rev().find(fits),
+                least: self.least_memory(engine),
                 plan: Box::new(plan.memory),
             });
         }
@@ -280,6 +301,13 @@ struct Workforce {
     slots: usize,
     encoders: usize,
 }
+
+/// The least there can be.
+const LEAST: Workforce = Workforce {
+    threads: 1,
+    slots: SLOTS_MIN,
+    encoders: 1,
+};
 
 /// The largest Parquet page a budget allows. Two columns are read, and each page exists before and
 /// after decompression, so four of them take a sixteenth of the budget.

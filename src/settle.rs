@@ -216,10 +216,30 @@ pub fn write_places(
 /// Passes the keys that were let through to `insert`, some thousands at a time.
 pub fn for_each_key<E: From<StoreError>>(
     output: &OutputDir,
-    length: SpillLength,
+    lengths: Lengths,
+    insert: impl FnMut(&[[u64; 2]]) -> Result<(), E>,
+) -> Result<(), E> {
+    let [keys, _] = spilled(output, lengths);
+    for_each_key_of(&keys, insert)
+}
+
+/// The same with the keys of the *maybe* rows.
+pub fn for_each_maybe_key<E: From<StoreError>>(
+    output: &OutputDir,
+    lengths: Lengths,
+    insert: impl FnMut(&[[u64; 2]]) -> Result<(), E>,
+) -> Result<(), E> {
+    match spilled(output, lengths) {
+        [_, maybe] if maybe.length.items > 0 => for_each_key_of(&maybe, insert),
+        _ => Ok(()),
+    }
+}
+
+fn for_each_key_of<E: From<StoreError>>(
+    spilled: &Spilled,
     mut insert: impl FnMut(&[[u64; 2]]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut reader = SpillReader::open(&output.work_file(KEYS), Kind::Keys, length)?;
+    let mut reader = SpillReader::open(&spilled.path, Kind::Keys, spilled.length)?;
     let mut keys = Vec::new();
     while let Some((payload, _)) = reader.next_block()? {
         let (whole, rest) = payload.as_chunks::<16>();

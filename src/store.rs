@@ -19,7 +19,7 @@
 //! A file is published in an order that survives a power failure: write `NAME.tmp`, sync it, rename it into
 //! place, sync the directory. An error of fsync fails the job, because nobody can say which data was lost.
 //!
-//! All calls to the file system are in [`disk`], so that tests can make each of them fail.
+//! All calls to the file system are in [`disk`], so that tests can make each of them fail, except those of [`space`].
 
 pub mod disk;
 mod early_sync;
@@ -29,6 +29,7 @@ mod output;
 mod part_names;
 pub mod sealed;
 pub mod sorter;
+pub mod space;
 pub mod spill;
 pub mod spill_thread;
 
@@ -74,6 +75,9 @@ pub enum StoreError {
     /// The disk is full.
     #[error("{}: no space left on the disk", .0.display())]
     DiskFull(PathBuf),
+    /// The quota of the user, or of a project, is used up.
+    #[error("{}: the disk quota is used up", .0.display())]
+    QuotaFull(PathBuf),
     /// A working file of a run is damaged.
     #[error("{}: damaged: {reason}; the run can't be resumed, use --overwrite to start again", path.display())]
     Damaged {
@@ -101,9 +105,8 @@ impl StoreError {
     /// Wraps an error of the operating system.
     pub fn io(path: &Path, action: &'static str, error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::DiskFull(path.into())
-            }
+            io::ErrorKind::StorageFull => Self::DiskFull(path.into()),
+            io::ErrorKind::QuotaExceeded => Self::QuotaFull(path.into()),
             _ => Self::Io {
                 path: path.into(),
                 action,
@@ -145,5 +148,7 @@ mod tests {
         );
         let full = StoreError::io(Path::new("x"), "write", &io::Error::from_raw_os_error(28));
         assert_eq!(full, StoreError::DiskFull("x".into()));
+        let quota = StoreError::io(Path::new("x"), "write", &io::Error::from_raw_os_error(122));
+        assert_eq!(quota.to_string(), "x: the disk quota is used up");
     }
 }

@@ -106,6 +106,39 @@ def test_the_priority_of_a_job_is_changed(daemon: Path, client: molsieve.Client)
     assert error.value.code == "ended"
 
 
+def test_jobs_wait_for_others_and_are_found_and_cancelled_by_label(client: molsieve.Client) -> None:
+    label = f"plate={time.time_ns()}"
+    first = long_job(client, "out")["id"]
+    second = client.submit("library.smi", None, "second", labels=[label, "x"], after=first, retries=0, **SMALL)
+    assert (second["labels"], second["waits_for_jobs"], second["retries"]) == ([label, "x"], [first], 0)
+    third = client.submit("library.smi", None, "third", labels=label, after_any=[first], **SMALL)["id"]
+    assert [job["id"] for job in client.jobs(label=label)] == [third, second["id"]]
+    assert [job["id"] for job in client.jobs(label=[label, "x"])] == [second["id"]]
+    with pytest.raises(TimeoutError):
+        client.wait([first, third], timeout=0.5)
+    client.cancel(first)
+    ended = client.wait([third, second["id"], third], timeout=60)
+    assert [job["state"] for job in ended] == ["done", "cancelled", "done"]
+    assert f"job {first}, which it was to wait for, was cancelled" in str(ended[1]["error"])
+    fourth = long_job(client, "fourth")["id"]
+    late = client.submit("library.smi", None, "late", labels=label, after=fourth, **SMALL)["id"]
+    assert [job["id"] for job in client.cancel_jobs(label=label)] == [late]
+    assert {job["id"] for job in client.remove_jobs(label=label)} == {second["id"], third, late}
+    assert client.jobs(label=label) == []
+    client.cancel(fourth)
+    client.wait(fourth)
+
+
+def test_the_end_of_a_job_is_notified(client: molsieve.Client) -> None:
+    told = Path("told").absolute()
+    words = ["sh", "-c", f'echo "$MOLSIEVE_STATE" > {told}']
+    job = client.submit("library.smi", None, "out", notify=words, **SMALL)
+    assert job["notify"] == f"sh -c 'echo \"$MOLSIEVE_STATE\" > {told}'"
+    until(lambda: told.exists() and told.read_text() == "done\n")
+    with pytest.raises(molsieve.DaemonError, match=r"127\.0\.0\.1"):
+        client.submit("library.smi", None, "out2", notify="http://example.org/", **SMALL)
+
+
 def test_a_watch_is_closed_from_another_thread(client: molsieve.Client) -> None:
     job = long_job(client, "out")
     watch = client.watch(job["id"])

@@ -385,6 +385,16 @@ pub mod ffi {
         /// not needed.
         fn parse_differs(smiles: &CxxString, fast: &mut bool) -> UniquePtr<CxxString>;
 
+        include!("molsieve/src/chem/write/check.h");
+
+        /// For tests: two canonical texts of a molecule that differ by the order of its atoms, though one was said to be
+        /// settled. `settled`: this was said of its own order.
+        fn settled_text_differs(
+            smiles: &CxxString,
+            orders: u32,
+            settled: &mut bool,
+        ) -> UniquePtr<CxxString>;
+
         include!("molsieve/src/chem/match/check.h");
 
         /// For tests: compares the search for patterns with RDKit's.

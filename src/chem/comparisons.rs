@@ -19,6 +19,20 @@ impl RdKit {
         )
     }
 
+    /// For tests: two texts of a molecule, written with its atoms in its own order and in so many others, that differ although
+    /// one was said to be the same for any order; and whether that was said of the first.
+    #[doc(hidden)]
+    pub fn settled_text_differs(self, smiles: &str, orders: u32) -> (Option<String>, bool) {
+        cxx::let_cxx_string!(text = smiles);
+        let mut settled = false;
+        let difference = ffi::settled_text_differs(&text, orders, &mut settled);
+        let difference = difference.to_string_lossy();
+        (
+            (!difference.is_empty()).then(|| difference.into_owned()),
+            settled,
+        )
+    }
+
     /// For tests: compares molsieve's search for SMARTS, one a line, with RDKit's, up to a number of matches.
     #[doc(hidden)]
     pub fn search_check(self, smarts: &str, matches_max: u32) -> SearchCheck {

@@ -12,9 +12,9 @@
 #include "molsieve/src/chem/combine/combiner.h"
 #include "molsieve/src/chem/describe/describe.h"
 #include "molsieve/src/chem/edit/edit.h"
-#include "molsieve/src/chem/edit/exchange.h"
 #include "molsieve/src/chem/filter/filters.h"
 #include "molsieve/src/chem/key_set.h"
+#include "molsieve/src/chem/model/exchange.h"
 #include "molsieve/src/chem/parse/parse.h"
 #include "molsieve/src/chem/rules/compile.h"
 #include "molsieve/src/chem/rules/sites.h"
@@ -152,7 +152,7 @@ class Transformer {
   Molecule product_;
   Molecule parent_copy_;  // for its canonical SMILES
   edit::Edit::Workspace workspace_;
-  edit::Exchange exchange_;
+  Exchange exchange_;
   write::SmilesWriter writer_;
   describe::PropertySet properties_;  // of columns and filters
   describe::Describer describer_;

@@ -154,9 +154,16 @@ fn device(gpu: &NvidiaDevice) -> String {
     facts.extend(ecc.map(|ecc| format!("ECC {}", if ecc { "on" } else { "off" })));
     let errors = gpu.uncorrected_errors.filter(|errors| *errors > 0);
     facts.extend(errors.map(|errors| format!("{} uncorrected memory errors", count(errors))));
-    facts.extend(gpu.mig.filter(|mig| *mig).map(|_| "divided (MIG)".into()));
+    if gpu.mig == Some(true) {
+        let slices = gpu.slices.iter().filter_map(|slice| slice.uuid.clone());
+        let slices = std::iter::once("divided (MIG)".to_owned()).chain(slices);
+        facts.push(slices.collect::<Vec<_>>().join(", "));
+    }
     if !gpu.slowed_by.is_empty() {
         facts.push(format!("slowed down: {}", gpu.slowed_by.join(", ")));
+    }
+    if let Some(trouble) = gpu.trouble(None, None) {
+        facts.push(format!("NOT FIT FOR JOBS: {trouble}"));
     }
     facts.join(" · ")
 }

@@ -11,13 +11,13 @@ use crate::{
     config::ConfigError,
     daemon::{
         ServeError, client::ClientError, paths::PathError, protocol::AssignmentError,
-        settings::SettingsError,
+        settings::SettingsError, store::JobStoreError,
     },
     diff::DiffError,
     export::ExportError,
     page::PageError,
     pipeline::{PipelineError, PrepareError},
-    report::manifest::ManifestError,
+    report::{event::Shortage, manifest::ManifestError},
     route::RouteError,
     rules::RuleError,
     show::ShowError,
@@ -81,6 +81,12 @@ pub(super) enum CliError {
         needed: ByteSize,
         free: ByteSize,
     },
+    /// A disk is full. The daemon waits until there is as much space as the job needs.
+    #[error("{error}")]
+    NoSpace {
+        error: Box<CliError>,
+        shortage: Shortage,
+    },
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error(transparent)]
@@ -108,6 +114,9 @@ pub(super) enum CliError {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The daemon's state can't be copied.
+    #[error(transparent)]
+    Admin(#[from] JobStoreError),
     /// Standard input or output failed.
     #[error("standard input or output: {0}")]
     Stream(String),
@@ -126,6 +135,12 @@ pub(super) enum CliError {
         .0.display()
     )]
     NotOnTheNode(PathBuf),
+    /// An array of a daemon on another machine.
+    #[error(
+        "--array {}: over ssh the files are on the daemon's machine, where they can't be looked up; submit the array there",
+        .0.display()
+    )]
+    ArrayOnTheNode(PathBuf),
     /// ssh has ended while its socket was in use.
     #[error("{0}: ssh has ended")]
     TunnelEnded(String),
@@ -143,6 +158,22 @@ pub(super) enum CliError {
     /// The user does not exist.
     #[error("--user: there is no user {0}")]
     NoUser(String),
+    /// The jobs of `submit --array` can't be made; none is submitted.
+    #[error("--array: {0}")]
+    Array(String),
+    /// An array was submitted in part.
+    #[error(
+        "{error}; {done} of {of} jobs are submitted: run the same command with --once {key} to submit the others"
+    )]
+    ArrayStopped {
+        error: Box<CliError>,
+        done: usize,
+        of: usize,
+        key: String,
+    },
+    /// More jobs than one command waits for.
+    #[error("{0} jobs are more than one command waits for; use labels to wait for fewer")]
+    TooManyJobs(usize),
     /// The current folder, where relative paths start, can't be found.
     #[error("cannot find the current folder: {0}")]
     NoFolder(String),
@@ -228,6 +259,9 @@ pub(super) enum WorkerError {
     /// The process can't become the user.
     #[error("cannot become user {uid}: {reason}")]
     User { uid: u32, reason: String },
+    /// The command can't be run, or the webhook does not accept the job.
+    #[error("cannot notify: {reason}")]
+    Notify { reason: String },
     /// Another system call failed.
     #[error("the worker cannot {action}: {reason}")]
     System {

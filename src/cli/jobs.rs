@@ -1,14 +1,19 @@
-//! The verbs that talk to the daemon: `submit`, `ls`, `status`, `watch`, `logs`, `set`, `cancel`, `rm`, `tunnel`.
+//! The verbs that talk to the daemon: `submit`, `ls`, `status`, `watch`, `wait`, `logs`, `set`, `cancel`, `rm`, `tunnel`.
 //!
 //! With `--json` a job is printed as the HTTP interface sends it, one object per line.
 
 mod afar;
+mod array;
+mod options;
+mod select;
 pub(super) mod shown;
 mod submit;
+mod wait;
 mod watch;
 
 use std::{
     io::{self, Write},
+    num::NonZeroUsize,
     path::PathBuf,
 };
 
@@ -16,7 +21,9 @@ use nix::unistd::User;
 
 pub(super) use self::{
     afar::tunnel,
+    select::{BulkArgs, cancel, forget},
     submit::{SubmitArgs, submit},
+    wait::{WaitArgs, wait},
     watch::asked_to_leave,
 };
 use super::{CliError, Exit, report_error, say, say_aside, say_json};
@@ -25,11 +32,12 @@ use crate::{
         action::ListQuery,
         api::ChangeBody,
         client::{Client, Place},
-        job::State,
+        job::{Label, State},
         paths::{self, Side},
         view::JobView,
     },
     report::answer::{self, ClientAnswer},
+    units::ByteSize,
 };
 
 pub(super) const EXIT_CODES: &str = "\
@@ -39,6 +47,11 @@ pub(super) const WATCH_EXIT_CODES: &str = "\
 Exit codes: those of the job: 0 done; 1 it failed or was cancelled, or the daemon cannot be reached or \
 refuses; 2 usage; 3 the input or the rules cannot be used; 4 done, and some rows were rejected or \
 capped; 75 no longer watched, the job continues.";
+
+pub(super) const WAIT_EXIT_CODES: &str = "\
+Exit codes: 0 all of them are done; else that of the worst, as watch has it: 1 one has failed or was \
+cancelled, or the daemon cannot be reached or refuses; 2 usage; 3 the input or the rules of one cannot be \
+used; 4 done, and some rows were rejected or capped; 75 no longer waiting, the jobs continue.";
 
 /// The daemon to talk to.
 #[derive(clap::Args, Debug)]
@@ -95,6 +108,9 @@ pub(super) struct ListArgs {
     /// Only jobs of this user, by name or number [default: all jobs that you may see]
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
+    /// Only jobs with this label. May be repeated; then with all of them
+    #[arg(short, long, value_name = "LABEL", value_delimiter = ',')]
+    label: Vec<Label>,
     /// Maximum number of jobs to list
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -140,6 +156,12 @@ struct ChangeArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i32).range(-10..=10))]
     priority: Option<i32>,
+    /// Most resident memory of a job that waits, for example 2GiB
+    #[arg(short, long, value_name = "SIZE")]
+    memory: Option<ByteSize>,
+    /// Cores of a job that waits
+    #[arg(short, long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
 }
 
 /// `molsieve logs`.
@@ -169,6 +191,7 @@ pub(super) fn list(args: &ListArgs) -> Result<Exit, CliError> {
     let query = ListQuery {
         states: args.state.clone(),
         uid,
+        labels: args.label.clone(),
         before: None,
         limit: args.limit,
     };
@@ -217,6 +240,12 @@ pub(super) fn status(args: &OneArgs) -> Result<Exit, CliError> {
         _ => None,
     };
     say(&shown::status(&job, node.as_ref(), jiff::Timestamp::now()));
+    // So does the quota of its user.
+    if node.is_some()
+        && let Some(held) = client.user(job.user.uid)?.holds(&job.demand)
+    {
+        say(&shown::held_back(&held));
+    }
     Ok(Exit::Done)
 }
 
@@ -283,61 +312,37 @@ impl Write for JsonLines {
     }
 }
 
-/// `molsieve cancel`.
-pub(super) fn cancel(args: &ManyArgs) -> Result<Exit, CliError> {
-    let client = args.daemon.client()?;
-    each(args, |id| {
-        let job = client.cancel(id)?;
-        if args.daemon.json {
-            say_json(&job);
-            return Ok(());
-        }
-        say(&shown::cancelled(&job));
-        Ok(())
-    })
-}
-
 /// `molsieve set`.
 pub(super) fn set(args: &SetArgs) -> Result<Exit, CliError> {
     let client = args.jobs.daemon.client()?;
-    let ChangeArgs { priority } = args.change;
-    let change = ChangeBody { priority };
-    each(&args.jobs, |id| {
+    let ChangeArgs {
+        priority,
+        memory,
+        threads,
+    } = args.change;
+    let change = ChangeBody {
+        priority,
+        memory,
+        threads,
+    };
+    Ok(each(&args.jobs.ids, args.jobs.daemon.json, |id| {
         let job = client.set(id, &change)?;
         if args.jobs.daemon.json {
             say_json(&job);
         } else {
-            let stands = shown::stands(&job, jiff::Timestamp::now());
-            say(&format!(
-                "job {id} has priority {}; it {stands}",
-                job.priority
-            ));
+            say(&shown::changed(&job, &change, jiff::Timestamp::now()));
         }
         Ok(())
-    })
-}
-
-/// `molsieve rm`.
-pub(super) fn forget(args: &ManyArgs) -> Result<Exit, CliError> {
-    let client = args.daemon.client()?;
-    each(args, |id| {
-        client.forget(id)?;
-        say(&if args.daemon.json {
-            line_of(ClientAnswer::Forgotten { id })
-        } else {
-            shown::forgotten(id)
-        });
-        Ok(())
-    })
+    }))
 }
 
 /// Acts on every job, also after an error.
-fn each(args: &ManyArgs, act: impl Fn(u64) -> Result<(), CliError>) -> Result<Exit, CliError> {
+fn each(ids: &[u64], json: bool, act: impl Fn(u64) -> Result<(), CliError>) -> Exit {
     let mut exit = Exit::Done;
-    for id in &args.ids {
+    for id in ids {
         if let Err(error) = act(*id) {
-            exit = report_error(&error, args.daemon.json);
+            exit = report_error(&error, json);
         }
     }
-    Ok(exit)
+    exit
 }

@@ -15,13 +15,13 @@ use super::{
     job_log::JobLog,
     places, plan,
     progress::Reporter,
-    report, say, say_aside, say_event, say_json, standard_input,
+    report, say, say_aside, say_event, say_json, space, standard_input,
     stream::{self, Stream},
 };
 use crate::{
     chem::RdKit,
     config::{DeriveFlags, JobSettings, Task, read_path},
-    pipeline::{self, Job, Kept, Outcome, Stuck},
+    pipeline::{self, DiskFull, Job, Kept, Outcome, PipelineError, Stuck},
     report::{
         event::{Event, Planned},
         manifest::Manifest,
@@ -209,12 +209,12 @@ pub(super) fn run_job(
         }
     });
     reporter.finish();
-    match outcome? {
+    match outcome.map_err(|error| space::explained(error.into(), &job))? {
         Outcome::TimedOut { row } => end_timed_out(&job, row, json, stops),
         Outcome::Done(manifest) => Ok(done(manifest, reports, |manifest| {
             report::summary(&job, manifest)
         })),
-        Outcome::Stopped { kept, free } => Err(stopped(&job, &kept, free)),
+        Outcome::Stopped { kept, disk_full } => Err(stopped(&job, &kept, disk_full)),
     }
 }
 
@@ -259,19 +259,20 @@ fn done(manifest: Box<Manifest>, reports: Reports, text: impl Fn(&Manifest) -> S
     exit
 }
 
-fn stopped(job: &Job, kept: &Kept, free: Option<u64>) -> CliError {
-    if let Some(free) = free.filter(|_| job.is_stream) {
-        let (folder, free) = (std::env::temp_dir(), ByteSize(free));
+fn stopped(job: &Job, kept: &Kept, disk: Option<DiskFull>) -> CliError {
+    if let Some(disk) = disk.filter(|_| job.is_stream) {
+        let (folder, free) = (std::env::temp_dir(), ByteSize(disk.free));
         return CliError::StreamDisk { folder, free };
     }
-    let full = free.map_or_else(String::new, |free| {
-        format!("the disk is nearly full ({} free); ", ByteSize(free))
+    let full = disk.map_or_else(String::new, |disk| {
+        format!("the disk is nearly full ({} free); ", ByteSize(disk.free))
     });
-    CliError::Stopped(format!(
+    let error = CliError::Stopped(format!(
         "{full}stopped at a checkpoint with {}; {} continues from it",
         report::kept(kept),
         attempts::resume(Some(&job.spec.output)),
-    ))
+    ));
+    space::stopped(error, job, disk)
 }
 
 /// Ends the process while a thread still works, most likely inside RDKit, and can't be stopped. The last
@@ -289,12 +290,14 @@ fn end_with_stuck_thread(
         end_timed_out(job, row, json, stops);
     }
     let stopped = || {
-        CliError::Stopped(format!(
+        let error = CliError::Stopped(format!(
             "stopped at a checkpoint; {} continues from it",
             attempts::resume(Some(&job.spec.output))
-        ))
+        ));
+        space::stopped(error, job, stuck.disk_full)
     };
-    let error = stuck.error.map_or_else(stopped, CliError::from);
+    let failed = |error: PipelineError| space::explained(error.into(), job);
+    let error = stuck.error.map_or_else(stopped, failed);
     let exit = super::report_error(&error, json);
     signal_hook::low_level::exit(exit as i32)
 }
@@ -358,11 +361,12 @@ fn check_free_space(job: &Job) -> Result<(), CliError> {
     if spec.resume || spec.expected_products.is_some() || needed <= free {
         return Ok(());
     }
-    Err(CliError::DiskTooSmall {
+    let error = CliError::DiskTooSmall {
         output: spec.output.clone(),
         needed: ByteSize(needed),
         free: ByteSize(free),
-    })
+    };
+    Err(space::lacking(error, &spec.output, needed, false))
 }
 
 /// `molsieve plan`.

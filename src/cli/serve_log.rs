@@ -1,33 +1,39 @@
 //! The log of `molsieve serve`: to standard error, to a file, or to journald.
 
-use std::{io::IsTerminal, path::Path};
+use std::io::IsTerminal;
 
 use tracing::Subscriber;
 use tracing_subscriber::{
-    EnvFilter, Layer,
+    Layer,
     fmt::{self, MakeWriter},
     layer::SubscriberExt,
     registry::LookupSpan,
+    reload,
     util::SubscriberInitExt,
 };
 
 use super::CliError;
 use crate::{
-    daemon::{log_file::LogFile, settings::LogFormat},
+    daemon::{
+        SetLevel,
+        log_file::LogFile,
+        settings::{LogFormat, ServeSettings},
+    },
     store::plain,
 };
 
-/// Starts the log of a daemon: level `info` unless `MOLSIEVE_LOG` sets another. A file takes the place of standard
-/// error; journald gets the log in any case.
-pub(super) fn start(format: LogFormat, file: Option<&Path>) -> Result<(), CliError> {
-    let filter = EnvFilter::try_from_env("MOLSIEVE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+/// Starts the log of a daemon. A file takes the place of standard error; journald gets the log in any case. Returns what
+/// changes the level of the log later.
+pub(super) fn start(settings: &ServeSettings) -> Result<SetLevel, CliError> {
+    let format = settings.log_format;
+    let (filter, handle) = reload::Layer::new(settings.log_level.filter());
     let journal = (format == LogFormat::Journal).then(tracing_journald::layer);
     let journal = journal.transpose();
     let journal = journal.map_err(|error| CliError::Log(format!("journald: {}", plain(&error))))?;
     let journal = journal.map(|layer| layer.with_field_prefix(Some("MOLSIEVE".into())));
-    let lines = match file {
+    let lines = match &settings.log_file {
         Some(path) => {
-            let file = LogFile::open(path.to_owned());
+            let file = LogFile::open(path.clone());
             let failed = |error| CliError::Log(format!("{}: {}", path.display(), plain(&error)));
             Some(lines(format, file.map_err(failed)?, false))
         }
@@ -38,11 +44,15 @@ pub(super) fn start(format: LogFormat, file: Option<&Path>) -> Result<(), CliErr
         }
     };
     tracing_subscriber::registry()
+        .with(filter)
         .with(lines)
         .with(journal)
-        .with(filter)
         .init();
-    Ok(())
+    Ok(Box::new(move |level| {
+        if let Err(error) = handle.reload(level.filter()) {
+            tracing::error!("cannot change the level of the log: {error}");
+        }
+    }))
 }
 
 /// Lines for people, or a JSON object each.

@@ -9,6 +9,8 @@
 //!
 //! The daemon sets `HOME`, `USER` and `LOGNAME` when it starts a job process.
 
+mod space;
+
 use std::{
     ffi::CString,
     io::{BufRead, Read},
@@ -23,6 +25,7 @@ use nix::{
     unistd::{Gid, Pid, Uid, getresgid, getresuid, initgroups, setgid, setuid},
 };
 
+pub(super) use self::space::check_space;
 use super::{
     CliError, Exit,
     error::WorkerError,
@@ -48,8 +51,13 @@ const LAST_RESORT: Duration = Duration::from_secs(60);
 /// The umask of a job that runs as another user than the daemon: the usual one.
 const UMASK: u32 = 0o022;
 
+/// What a job process adds to its badness when the kernel chooses what to kill for memory, of 1,000. A daemon with little
+/// memory of its own is larger than a job process that is just starting.
+const KILLED_FIRST: i32 = 500;
+
 /// `molsieve worker`.
 pub(super) fn worker() -> Result<Exit, CliError> {
+    be_killed_first();
     // The daemon resumes its jobs itself.
     let stops = Stops::FromOutside;
     let planning = run::end_on_signals(stops)?;
@@ -59,16 +67,7 @@ pub(super) fn worker() -> Result<Exit, CliError> {
     if let Some(job) = assignment.job {
         name_process(job)?;
     }
-    // Before the first thread starts: the kernel keeps some of this per thread.
-    if let Some(user) = &assignment.run_as {
-        become_user(user)?;
-        // The daemon's umask is meant for its own files.
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
-    }
-    nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))?;
-    // A working directory could not be unmounted. Paths in an assignment are absolute.
-    std::env::set_current_dir("/")
-        .map_err(|error| system("change to the root directory", error))?;
+    take_on(assignment.run_as.as_ref())?;
     let (sender, go) = mpsc::sync_channel(1);
     start_thread("alive", say_alive)?;
     start_thread("lifeline", move || hold_lifeline(&sender))?;
@@ -92,17 +91,48 @@ fn name_process(job: JobId) -> Result<(), WorkerError> {
     nix::sys::prctl::set_name(&name).map_err(|errno| system("name its process", errno))
 }
 
+/// If memory runs out, the kernel is to kill this process and not the daemon. Everybody may raise their own score.
+fn be_killed_first() {
+    const SCORE: &str = "/proc/self/oom_score_adj";
+    let now = std::fs::read_to_string(SCORE).ok();
+    let now = now.and_then(|text| text.trim().parse::<i32>().ok());
+    if now.is_some_and(|score| score < KILLED_FIRST) {
+        // Without it the job works as well.
+        let _ = std::fs::write(SCORE, KILLED_FIRST.to_string());
+    }
+}
+
 /// The message when the daemon ends before the job has begun.
 const GONE: &str = "the daemon is gone; nothing was begun";
 
 /// The assignment on standard input; `None` if the daemon ended before it sent one.
 fn assignment() -> Result<Option<Assignment>, WorkerError> {
+    let line = read_assignment()?;
+    let assignment = line.map(|line| Assignment::parse(&line)).transpose();
+    Ok(assignment?)
+}
+
+/// The first line of standard input; `None` if the daemon ended before it sent one.
+pub(super) fn read_assignment() -> Result<Option<Vec<u8>>, WorkerError> {
     let line = read_line(ASSIGNMENT_BYTES_MAX);
     match line.map_err(|error| system("read its assignment", error))? {
         Line::End => Ok(None),
         Line::TooLong => Err(AssignmentError::TooLong.into()),
-        Line::Whole(line) => Ok(Some(Assignment::parse(&line)?)),
+        Line::Whole(line) => Ok(Some(line)),
     }
+}
+
+/// Takes on the user of an assignment, if the daemon is root, and gives up what the process does not need. Call it before
+/// the first thread starts, because the kernel keeps some of this per thread.
+pub(super) fn take_on(run_as: Option<&RunAs>) -> Result<(), WorkerError> {
+    if let Some(user) = run_as {
+        become_user(user)?;
+        // The daemon's umask is meant for its own files.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
+    }
+    nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))?;
+    // A working directory could not be unmounted. Paths in an assignment are absolute.
+    std::env::set_current_dir("/").map_err(|error| system("change to the root directory", error))
 }
 
 enum Line {
@@ -145,7 +175,7 @@ fn become_user(user: &RunAs) -> Result<(), WorkerError> {
     Ok(())
 }
 
-fn system(action: &'static str, error: impl Into<std::io::Error>) -> WorkerError {
+pub(super) fn system(action: &'static str, error: impl Into<std::io::Error>) -> WorkerError {
     let reason = plain(&error.into());
     WorkerError::System { action, reason }
 }

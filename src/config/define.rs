@@ -242,7 +242,7 @@ macro_rules! settings {
             }
 
             /// Refuses values out of range.
-            pub(super) fn check_ranges(&self) -> Result<(), ConfigError> {
+            pub fn check_ranges(&self) -> Result<(), ConfigError> {
                 $($( self.$name.map(|value| within(plain(stringify!($name)), value, &($range))).transpose()?; )?)*
                 $($($( self.$own.map(|value| within(plain(stringify!($own)), value, &($own_range))).transpose()?; )?)*)*
                 Ok(())

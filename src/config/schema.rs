@@ -24,6 +24,14 @@ impl PartialSchema for JobSettings {
 
 impl ToSchema for JobSettings {}
 
+impl JobSettings {
+    /// The JSON schema of one setting, without a description.
+    pub fn schema_of(name: &str) -> Option<Json> {
+        let info = Self::ALL.iter().find(|info| info.name == name)?;
+        Some((info.schema)())
+    }
+}
+
 /// The schema as JSON.
 pub(super) fn json_schema() -> Json {
     let mut properties = serde_json::Map::new();

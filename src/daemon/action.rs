@@ -1,6 +1,6 @@
 //! Requests as checked values.
 
-use super::job::{JobId, Mode, State};
+use super::job::{JobId, Label, Mode, State, SubmitOptions};
 use crate::config::JobSettings;
 
 /// The user behind a request, as the kernel reports it for the socket.
@@ -25,6 +25,8 @@ pub struct SubmitRequest {
     pub priority: i32,
     /// What to do with an output directory that is not empty.
     pub mode: Mode,
+    /// Labels, jobs to wait for, retries, notification.
+    pub options: SubmitOptions,
     /// The user's idempotency key.
     pub idempotency_key: Option<String>,
     /// SHA-256 of the body.
@@ -38,8 +40,36 @@ pub struct ListQuery {
     pub states: Vec<State>,
     /// Only jobs of this user.
     pub uid: Option<u32>,
+    /// Only jobs with all of these labels.
+    pub labels: Vec<Label>,
     /// Only jobs with smaller numbers.
     pub before: Option<JobId>,
     /// Maximum number of jobs, 1 to 1,000.
     pub limit: u32,
+}
+
+/// What to do with many jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bulk {
+    /// Stop for good those that have not ended.
+    Cancel,
+    /// Forget those that have ended.
+    Forget,
+}
+
+impl Bulk {
+    /// Whether it does something with jobs in this state.
+    pub fn acts_on(self, state: State) -> bool {
+        match self {
+            Self::Cancel => !state.is_final(),
+            Self::Forget => state.is_final(),
+        }
+    }
+
+    /// The states of the jobs that it does something with.
+    pub fn states(self) -> impl Iterator<Item = State> {
+        State::ALL
+            .into_iter()
+            .filter(move |state| self.acts_on(*state))
+    }
 }

@@ -7,6 +7,7 @@
 //! | `query` | parameters |
 //! | `submit` | the body of a submission |
 //! | `change` | the body of a change of a job |
+//! | `many` | which jobs to cancel, to forget or to wait for |
 //! | `error` | every error: status, code, message, field |
 //! | `openapi` | the OpenAPI document |
 //!
@@ -14,6 +15,7 @@
 
 mod change;
 mod error;
+mod many;
 mod openapi;
 mod query;
 mod submit;
@@ -22,6 +24,7 @@ pub(super) mod tests;
 
 pub use change::{ChangeBody, change};
 pub use error::ApiError;
+pub use many::{SelectParams, WaitBody, wait};
 pub use openapi::{ServerSentEvent, document};
 pub use query::{
     EventParams, LIST_JOBS_DEFAULT, ListParams, LogParams, NoParams, job_id, parameters,

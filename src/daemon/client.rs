@@ -7,6 +7,7 @@
 mod error;
 mod key;
 mod line;
+mod many;
 mod place;
 mod request;
 mod sse;
@@ -38,12 +39,13 @@ pub use self::{
     error::{ApiError, ClientError},
     key::IdempotencyKey,
     line::pass,
+    many::{Selection, WaitEvent},
     place::Place,
 };
 use super::{
     action::ListQuery,
     api::{ChangeBody, SubmissionBody},
-    view::{ErrorBody, JobList, JobView, NodeView},
+    view::{ErrorBody, JobList, JobView, NodeView, UserView},
 };
 use crate::report::event::{Event, Progress};
 
@@ -175,12 +177,21 @@ impl Client {
 
     /// Jobs, newest first: requests pages until it has `query.limit` jobs or there are no more.
     pub fn jobs(&self, query: &ListQuery) -> Result<Vec<JobView>, ClientError> {
+        self.pages(query, false)
+    }
+
+    /// The same of one's own jobs.
+    pub fn my_jobs(&self, query: &ListQuery) -> Result<Vec<JobView>, ClientError> {
+        self.pages(query, true)
+    }
+
+    fn pages(&self, query: &ListQuery, mine: bool) -> Result<Vec<JobView>, ClientError> {
         let mut jobs = Vec::new();
         let mut page_query = query.clone();
         loop {
             let left = query.limit.saturating_sub(jobs.len() as u32);
             page_query.limit = left.clamp(1, PAGE_JOBS);
-            let page: JobList = self.get(&target(&page_query))?;
+            let page: JobList = self.get(&target(&page_query, mine))?;
             let nothing = page.jobs.is_empty();
             jobs.extend(page.jobs);
             page_query.before = page.next_before;
@@ -234,6 +245,11 @@ impl Client {
     /// The node.
     pub fn node(&self) -> Result<NodeView, ClientError> {
         self.get("/v1/node")
+    }
+
+    /// A user's quota and what is used of it.
+    pub fn user(&self, uid: u32) -> Result<UserView, ClientError> {
+        self.get(&format!("/v1/users/{uid}"))
     }
 
     fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, ClientError> {

@@ -10,9 +10,16 @@
 mod audit;
 mod core_loop;
 mod handle;
+mod held;
 mod message;
+mod oversized;
+mod room;
+mod space;
 mod take;
+mod waits;
 
 pub use core_loop::{StartedCore, start};
 pub use handle::Core;
-pub(super) use message::{Answer, Launch, ProcessMessage, ProcessStart, Wanted};
+pub(super) use message::{
+    Answer, Launch, ProcessMessage, ProcessStart, SpaceCheck, SpaceFinding, Wanted,
+};

@@ -11,14 +11,27 @@
 //! Everything here is pure: an event goes in, the changed job comes out. Times are milliseconds since 1970,
 //! UTC.
 
+mod change;
+mod notify;
+mod options;
+mod space;
 mod transitions;
+mod waits;
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use crate::report::event::Progress;
+use crate::report::event::{Progress, Shortage};
+
+pub use self::{
+    change::JobChange,
+    notify::{Notify, NotifyTarget},
+    options::{Label, SubmitOptions},
+    space::SpaceWait,
+    waits::WaitsFor,
+};
 
 /// Number of a job: 1, 2, 3 … in the order of submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,7 +66,7 @@ pub enum State {
     Done,
     /// It failed; `error` says why.
     Failed,
-    /// Its user cancelled it.
+    /// Its user cancelled it, or a job that it was to wait for has failed or was cancelled.
     Cancelled,
     /// Its process ended early; the daemon resumes it.
     Interrupted,
@@ -187,7 +200,7 @@ pub enum Ending {
 pub struct Job {
     /// Its number.
     pub id: JobId,
-    /// As it was submitted; its priority may have been changed since.
+    /// As it was submitted; its priority, memory and threads may have been changed since.
     pub submission: Submission,
     /// When it was submitted.
     pub submitted_at: Millis,
@@ -200,6 +213,9 @@ pub struct Job {
 pub struct Course {
     /// Its state.
     pub state: State,
+    /// The jobs that it still waits for, while it is queued.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for_jobs: Vec<JobId>,
     /// Why its process was asked to stop, if it was.
     pub ending: Option<Ending>,
     /// When it was first started.
@@ -230,6 +246,12 @@ pub struct Course {
     /// present process.
     #[serde(deserialize_with = "readable")]
     pub progress: Option<Box<Progress>>,
+    /// The disk space that it waits for, if it is interrupted because a disk is full.
+    #[serde(default)]
+    pub space: Option<SpaceWait>,
+    /// How often the disk was found full since the job last made progress.
+    #[serde(default)]
+    pub space_checks: u32,
     /// Number of its last state event, from 1.
     pub seq: u64,
 }
@@ -240,7 +262,7 @@ fn readable<'de, D: Deserializer<'de>>(stored: D) -> Result<Option<Box<Progress>
     Ok(stored.and_then(|stored| serde_json::from_value(stored).ok()))
 }
 
-/// A job as it is submitted and checked. Nothing of it changes but the priority. The store keeps what is skipped here
+/// A job as it is submitted and checked. Of it change only the priority, the memory and the threads. The store keeps what is skipped here
 /// in columns of its own, and the rest as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Submission {
@@ -249,6 +271,9 @@ pub struct Submission {
     pub uid: u32,
     /// The user's primary group.
     pub gid: u32,
+    /// Whether quotas do not hold: an admin submits it.
+    #[serde(default)]
+    pub exempt: bool,
     /// Name that its user gives to it.
     pub name: Option<String>,
     /// The settings, as JSON with the keys of a job file; paths are absolute, memory and threads are set.
@@ -261,24 +286,12 @@ pub struct Submission {
     pub priority: i32,
     /// Resources that it occupies while it runs.
     pub demand: Demand,
+    /// Labels, jobs to wait for, retries, notification.
+    #[serde(default)]
+    pub options: SubmitOptions,
     /// The user's idempotency key, and a digest of the body submitted with it; none in a stored job.
     #[serde(skip)]
     pub idempotency: Option<(String, [u8; 32])>,
-}
-
-/// What to change of a job that has not ended; a field that is not set stays as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct JobChange {
-    /// The new priority, -10 to 10.
-    pub priority: Option<i32>,
-}
-
-impl JobChange {
-    /// Whether a job is already as the change would make it.
-    pub fn is_made(&self, job: &Job) -> bool {
-        let Self { priority } = self;
-        priority.is_none_or(|priority| priority == job.submission.priority)
-    }
 }
 
 #[cfg(test)]
@@ -288,6 +301,7 @@ impl Submission {
         Self {
             uid: 1,
             gid: 1,
+            exempt: false,
             name: None,
             settings: serde_json::json!({ "input": ["/a"], "output": "/o" }),
             mode: Mode::Refuse,
@@ -297,6 +311,7 @@ impl Submission {
                 threads: 2,
                 gpu: GpuDemand::None,
             },
+            options: SubmitOptions::default(),
             idempotency: None,
         }
     }
@@ -321,12 +336,16 @@ pub enum JobEvent {
     CancelAsked,
     /// Its user changes it.
     Changed(JobChange),
+    /// A job that it waits for has ended in this state.
+    DependencyEnded(JobId, State),
     /// The daemon stops.
     DrainAsked,
     /// Its process has ended.
     Ended(ProcessEnd),
     /// A starting daemon found that its process is gone.
     Orphaned,
+    /// The disk has the space that it waits for.
+    SpaceFound,
 }
 
 /// How a job process ended.
@@ -340,6 +359,8 @@ pub struct ProcessEnd {
     pub rows_read: u64,
     /// Its last progress event.
     pub progress: Option<Box<Progress>>,
+    /// What the job lacks, if a disk is full.
+    pub shortage: Option<Shortage>,
 }
 
 /// How often and when an interrupted job is retried.

@@ -2,11 +2,11 @@
 
 use std::{fmt, net::SocketAddr, str::FromStr};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// An address and port of TCP that only this machine can reach, such as `127.0.0.1:9477` or `[::1]:9477`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Loopback(SocketAddr);
 
 /// Why an address can't be used.
@@ -53,6 +53,12 @@ impl TryFrom<String> for Loopback {
 
     fn try_from(text: String) -> Result<Self, LoopbackError> {
         text.parse()
+    }
+}
+
+impl From<Loopback> for String {
+    fn from(loopback: Loopback) -> Self {
+        loopback.to_string()
     }
 }
 

@@ -12,6 +12,10 @@ pub const SOCKET_VARIABLE: &str = "MOLSIEVE_SOCKET";
 pub const NODE_SOCKET: &str = "/run/molsieve/molsieve.sock";
 /// The state directory of the system daemon.
 const NODE_STATE: &str = "/var/lib/molsieve";
+/// The configuration file of the system daemon.
+const NODE_CONFIG: &str = "/etc/molsieve/molsieve.toml";
+/// The configuration file in a configuration directory of systemd.
+const CONFIG: &str = "molsieve.toml";
 /// The socket in a user's runtime directory.
 const SOCKET: &str = "molsieve/molsieve.sock";
 
@@ -46,6 +50,12 @@ pub fn socket(flag: Option<PathBuf>, side: Side) -> Result<PathBuf, PathError> {
 /// root and one in the home directory for others.
 pub fn state_dir(flag: Option<PathBuf>) -> Result<PathBuf, PathError> {
     Surroundings::look().state_dir(flag)
+}
+
+/// The configuration file if it exists: in the directory that systemd names, else that of the system for root, else
+/// in the user's configuration directory.
+pub fn config_file() -> Option<PathBuf> {
+    Surroundings::look().config_file()
 }
 
 /// The environment of a process, as far as it matters here.
@@ -91,16 +101,32 @@ impl Surroundings<'_> {
         }
     }
 
+    /// The first of the directories that systemd names in a variable, separated by colons.
+    fn of_systemd(&self, name: &str) -> Option<PathBuf> {
+        let directories = (self.variable)(name)?;
+        let first = directories.to_str()?.split(':').next()?.to_owned();
+        Some(PathBuf::from(first)).filter(|path| path.is_absolute())
+    }
+
+    fn config_file(&self) -> Option<PathBuf> {
+        let users = || {
+            let home = || self.directory("HOME").map(|home| home.join(".config"));
+            let configs = self.directory("XDG_CONFIG_HOME").or_else(home)?;
+            Some(configs.join("molsieve").join(CONFIG))
+        };
+        let path = match self.of_systemd("CONFIGURATION_DIRECTORY") {
+            Some(folder) => Some(folder.join(CONFIG)),
+            None if self.root => Some(NODE_CONFIG.into()),
+            None => users(),
+        };
+        path.filter(|path| (self.exists)(path))
+    }
+
     fn state_dir(&self, flag: Option<PathBuf>) -> Result<PathBuf, PathError> {
         if let Some(path) = flag {
             return Ok(path);
         }
-        // systemd separates several directories by colons; the first is the daemon's.
-        let systemd = (self.variable)("STATE_DIRECTORY").and_then(|directories| {
-            let first = directories.to_str()?.split(':').next()?.to_owned();
-            Some(PathBuf::from(first)).filter(|path| path.is_absolute())
-        });
-        if let Some(path) = systemd {
+        if let Some(path) = self.of_systemd("STATE_DIRECTORY") {
             return Ok(path);
         }
         if self.root {
@@ -168,6 +194,23 @@ mod tests {
             Ok("/run/user/7/molsieve/molsieve.sock".into())
         );
         assert_eq!(at(false, &[]), Err(PathError::NoRuntimeDirectory));
+    }
+
+    #[test]
+    fn the_configuration_is_the_systems_or_the_users_if_it_exists() {
+        let systemd = ("CONFIGURATION_DIRECTORY", "/etc/m");
+        let home = ("HOME", "/home/ada");
+        let configs = ("XDG_CONFIG_HOME", "/c");
+        for (root, set, file) in [
+            (false, &[systemd, home][..], "/etc/m/molsieve.toml"),
+            (true, &[home, configs], NODE_CONFIG),
+            (false, &[home, configs], "/c/molsieve/molsieve.toml"),
+            (false, &[home], "/home/ada/.config/molsieve/molsieve.toml"),
+        ] {
+            let found = look(root, set, file, |s| s.config_file());
+            assert_eq!(found, Some(file.into()), "{root} {set:?}");
+            assert_eq!(look(root, set, "", |s| s.config_file()), None);
+        }
     }
 
     #[test]

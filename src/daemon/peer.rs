@@ -14,7 +14,7 @@ use std::{
 
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 
-use super::{action::Caller, protocol::RunAs};
+use super::{action::Caller, protocol::RunAs, settings::ServeSettings};
 use crate::store::plain;
 
 /// Maximum number of cached accounts.
@@ -32,6 +32,21 @@ pub struct PeerPolicy {
     pub group: Option<u32>,
     /// The group whose members may see and stop every job.
     pub admin_group: Option<u32>,
+    /// Whether a caller's group is that of the account: groups have quotas, and a program can set the group of the
+    /// socket's credentials.
+    pub account_group: bool,
+}
+
+impl PeerPolicy {
+    /// The policy of a daemon that runs as this process's user.
+    pub fn of(settings: &ServeSettings) -> Self {
+        Self {
+            daemon_uid: Uid::effective().as_raw(),
+            group: settings.group,
+            admin_group: settings.admin_group,
+            account_group: !settings.quotas.groups.is_empty(),
+        }
+    }
 }
 
 /// An account of the machine.
@@ -69,7 +84,7 @@ pub enum Denied {
 /// Looks users up.
 #[derive(Debug)]
 pub struct Peers {
-    policy: PeerPolicy,
+    policy: Mutex<PeerPolicy>,
     accounts: Mutex<Accounts>,
 }
 
@@ -80,14 +95,23 @@ impl Peers {
     /// Serves the users that `policy` allows.
     pub fn new(policy: PeerPolicy) -> Self {
         Self {
-            policy,
+            policy: Mutex::new(policy),
             accounts: Mutex::default(),
         }
     }
 
+    /// Changes whom the daemon serves. Connections that are open keep what they may.
+    pub fn set_policy(&self, policy: PeerPolicy) {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    fn policy(&self) -> PeerPolicy {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The caller, if the policy allows it. `uid` and `gid` are the credentials of the socket.
     pub fn caller(&self, uid: u32, gid: u32) -> Result<Caller, Denied> {
-        let policy = &self.policy;
+        let policy = self.policy();
         let owner = uid == 0 || uid == policy.daemon_uid;
         let admin = owner || self.is_member(uid, gid, policy.admin_group)?;
         let served = admin
@@ -98,13 +122,17 @@ impl Peers {
         if !served {
             return Err(Denied::NotServed(uid));
         }
+        let gid = match policy.account_group {
+            true => self.account(uid)?.map_or(gid, |account| account.gid),
+            false => gid,
+        };
         Ok(Caller { uid, gid, admin })
     }
 
     /// The user that the jobs of this user run as; `None` if the daemon is not root and runs all jobs as itself.
     /// The group is that of the account: the credentials of the socket may have one set by a program.
     pub fn run_as(&self, uid: u32) -> Result<Option<RunAs>, Denied> {
-        if self.policy.daemon_uid != 0 {
+        if self.policy().daemon_uid != 0 {
             return Ok(None);
         }
         let account = self.account(uid)?.ok_or(Denied::NoAccount(uid))?;
@@ -195,6 +223,7 @@ mod tests {
             daemon_uid,
             group,
             admin_group,
+            account_group: false,
         })
     }
 

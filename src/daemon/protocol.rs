@@ -11,12 +11,17 @@
 //! [`EVENT_BYTES_MAX`](crate::report::event::EVENT_BYTES_MAX) is skipped, never stored. Only `done` can be that long, because its manifest names
 //! every file; how a job ended follows from the exit code.
 
+mod notification;
+pub mod space;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::job::{JobId, Mode};
 use crate::config::JobSettings;
+
+pub use notification::Notification;
 
 /// Version of the protocol.
 pub const VERSION: u64 = 1;

@@ -1,11 +1,12 @@
 //! Why a request is refused: by the core ([`Refusal`]), and the fixed words for it ([`ErrorCode`]).
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::job::{Demand, JobId, Resources, State};
+use crate::units::count;
 
 /// Why the core refuses a request.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -19,6 +20,9 @@ pub enum Refusal {
     /// A job that is in a final state cannot be changed.
     #[error("job {0} has ended: it is {1}, and nothing of it can be changed")]
     Ended(JobId, State),
+    /// What a job process occupies cannot be changed while it works.
+    #[error("job {0} is {1}: its memory and threads can be changed only while it waits")]
+    NotWaiting(JobId, State),
     /// The key was used with another job.
     #[error("this Idempotency-Key was used with another job, number {0}")]
     IdempotencyConflict(JobId),
@@ -41,12 +45,24 @@ pub enum Refusal {
         /// What is wrong with its value.
         reason: String,
     },
-    /// A queue of the daemon is full, or the daemon is stopping; a retry may succeed.
+    /// The user's quota does not allow it; the message says the quota and what is used.
+    #[error("{0}")]
+    Quota(String),
+    /// So many jobs of all users wait that only admins may submit more.
+    #[error("the queue is full: {} jobs wait; try again later", count(*.0))]
+    QueueFull(u64),
+    /// The daemon answers too slowly, or it is stopping; a retry may succeed.
     #[error("the daemon is busy or stopping; try again in a moment")]
     Busy,
     /// The job store cannot be read or written.
     #[error("{0}")]
     Store(String),
+    /// The disk of the state directory is full.
+    #[error(
+        "the daemon accepts nothing new: the disk of its state directory {} is full; free some space there",
+        .0.display()
+    )]
+    StateFull(PathBuf),
     /// An answer, or the settings of a job, cannot be written as JSON.
     #[error("cannot write {what} as JSON: {reason}")]
     Encode {
@@ -89,14 +105,22 @@ pub enum ErrorCode {
     NotEnded,
     /// The job has ended.
     Ended,
+    /// The job does not wait.
+    NotWaiting,
     /// The idempotency key was used with another job.
     IdempotencyConflict,
     /// The job does not fit the node.
     TooLarge,
+    /// The user's quota does not allow it.
+    Quota,
+    /// Too many jobs of all users wait.
+    QueueFull,
     /// The daemon is busy or stopping.
     Busy,
     /// The job store cannot be read or written.
     Store,
+    /// The disk of the state directory is full.
+    StateFull,
     /// The answer cannot be written as JSON.
     Encode,
 }

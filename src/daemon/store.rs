@@ -8,12 +8,18 @@
 //! | `lock` | locked by the running daemon (`flock`); contains its process id |
 //! | `jobs.sqlite3` | the database; `application_id` is "mols", `user_version` the schema's number |
 //! | `jobs.sqlite3-wal`, `-shm` | SQLite's write-ahead log and its index |
+//! | `reserve` | zeros that keep disk space free ([`RESERVE_BYTES`]) |
 //!
 //! | table | key | what |
 //! |---|---|---|
 //! | `jobs` | `id`, never reused | `uid`, `priority`, `submitted_at`; `given`: the rest of what never changes; `course`: what does, as `priority`; `settings` |
 //! | `events` | `job_id`, `seq` | `course` after that event, and the time |
+//! | `labels` | `label`, `job_id` | the labels of each job |
+//! | `waits` | `job_id`, `for_id` | the jobs that a job waits for |
+//! | `notifications` | `job_id` | jobs whose end is still to be notified |
 //! | `idempotency` | `uid`, `key` | the job submitted with that key, and SHA-256 of what was submitted |
+//! | `recent_use` | `uid` | how much of the node the user has had lately (`schedule`), and when that was computed |
+//! | `writers` | `schema` | the version of molsieve that has brought the file to that schema; not in files of before |
 //! | `logs` | `job_id`, `chunk` | output of the job processes; chunk n begins at byte n × 8 KiB |
 //!
 //! `given`, `course` and `settings` are JSON. `jobs.state` and `jobs.ended_at` repeat values of `course` for
@@ -27,9 +33,14 @@
 //! has synced. A transaction without an answer is kept as a whole or not at all. After an error the
 //! transaction is rolled back, and the store stays usable.
 //!
+//! **A full disk.** [`Store::write`] fails, and keeps what there is. [`Store::write_from_reserve`] shortens `reserve` step
+//! by step until the transaction succeeds: that is for changes that end jobs or delete them. [`Store::refill`] makes it
+//! whole again. A deleted job leaves its pages to later ones without making the database smaller, so
+//! [`Store::has_space`] counts them too.
+//!
 //! **Migrations.** `store/migrations/NNNN.sql` brings schema NNNN - 1 to NNNN, each in one
-//! transaction that also sets `user_version`. A released one is never edited. A schema newer than this
-//! program's is refused. A field that is added to `given` or `course` needs
+//! transaction that also sets `user_version` and adds a row to `writers`. A released one is never edited. A schema newer
+//! than this program's is refused, with the version that it needs. A field that is added to `given` or `course` needs
 //! `#[serde(default)]`.
 //!
 //! **Limits.** Events of a job: the first 10 and the last 200. Log of a job: the first 512 KiB, and
@@ -37,14 +48,18 @@
 //! that. The file does not shrink: later jobs reuse the space of deleted ones. SQLite's
 //! page cache: 1 MiB for the [`Store`], 1 MiB for a [`Reader`].
 
+mod backup;
 mod error;
 mod log;
 mod open;
 mod reader;
+mod recent;
+mod reserve;
 mod row;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod writer;
 
 use std::{
     collections::BTreeMap,
@@ -54,18 +69,22 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use self::reserve::Reserve;
 pub use self::{
+    backup::{Copied, backup},
     error::JobStoreError,
     reader::Reader,
+    reserve::RESERVE_BYTES,
     tx::{Inserted, Tx},
 };
-use super::job::{Job, State};
+use super::job::{Job, JobId, State};
 
 /// The job store; one process at a time opens it for a state directory.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    reserve: Reserve,
     _lock: File,
 }
 
@@ -92,16 +111,60 @@ impl Store {
         Ok(answer)
     }
 
-    /// Every job that has not ended, state by state, the oldest of each first. Their settings are not read: they
-    /// are null.
-    pub fn unfinished(&self) -> Result<Vec<Job>, JobStoreError> {
-        let mut jobs = Vec::new();
+    /// The same, and takes the space from the reserve if the disk is full.
+    pub fn write_from_reserve<T>(
+        &mut self,
+        work: impl Fn(&Tx<'_>) -> Result<T, JobStoreError>,
+    ) -> Result<T, JobStoreError> {
+        loop {
+            match self.write(&work) {
+                Err(error) if self.reserve.is_needed(&error) && self.reserve.release() => {}
+                written => return written,
+            }
+        }
+    }
+
+    /// Whether an error means that the disk is full.
+    pub fn is_full(&self, error: &JobStoreError) -> bool {
+        self.reserve.is_needed(error)
+    }
+
+    /// Makes the reserve whole if the disk has the space.
+    pub fn refill(&mut self) {
+        self.reserve.make();
+    }
+
+    /// Bytes of the reserve, and whether that is all of it.
+    pub fn reserve(&self) -> (u64, bool) {
+        (self.reserve.bytes(), self.reserve.is_whole())
+    }
+
+    /// Whether there is space for new jobs: the reserve, what is free on the disk and the free pages of the database are
+    /// together more than the whole reserve by one step; by two, if there was none before.
+    pub fn has_space(&self, before: bool) -> Result<bool, JobStoreError> {
+        let ask = |name| {
+            let asked = self
+                .connection
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            asked.map_err(|error| JobStoreError::sql(&self.path, error))
+        };
+        let pages = ask("freelist_count")?.saturating_mul(ask("page_size")?);
+        Ok(self.reserve.suffices_with(pages.unsigned_abs(), before))
+    }
+
+    /// Passes on every job that has not ended, state by state, the oldest of each first. Their settings are not
+    /// read: they are null.
+    pub fn each_unfinished(&self, mut on: impl FnMut(Job)) -> Result<(), JobStoreError> {
         State::ALL
             .into_iter()
             .filter(|state| !state.is_final())
-            .try_for_each(|state| row::add_in(&self.connection, state, &mut jobs))
-            .map_err(|error| JobStoreError::sql(&self.path, error))?;
-        Ok(jobs)
+            .try_for_each(|state| row::each_in(&self.connection, state, &mut on))
+            .map_err(|error| JobStoreError::sql(&self.path, error))
+    }
+
+    /// The jobs whose end is still to be notified, with their users.
+    pub fn notifications(&self) -> Result<Vec<(JobId, u32)>, JobStoreError> {
+        tx::links::due(&self.connection).map_err(|error| JobStoreError::sql(&self.path, error))
     }
 
     /// Number of jobs in each state.

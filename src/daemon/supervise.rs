@@ -8,8 +8,10 @@
 //! - Everything kept of its output is bounded: the length of a line, the log, the time without output.
 //! - SIGTERM asks it to stop; after [`STOP_TIME_MAX`] it is killed.
 
+mod notify;
 mod process;
 mod report;
+mod space;
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,6 +42,8 @@ pub(super) async fn supervise(
     peers: Arc<Peers>,
     mut launches: mpsc::UnboundedReceiver<Launch>,
 ) {
+    let (notify, due) = mpsc::unbounded_channel();
+    tokio::spawn(notify::notify(core.clone(), Arc::clone(&peers), due));
     while let Some(launch) = launches.recv().await {
         let (core, peers) = (core.clone(), Arc::clone(&peers));
         match launch {
@@ -51,6 +55,13 @@ pub(super) async fn supervise(
             }
             Launch::Orphan(id, process) => {
                 tokio::spawn(async move { await_orphan(core, id, process).await });
+            }
+            Launch::SpaceCheck(check) => {
+                tokio::spawn(async move { space::check(core, &peers, check).await });
+            }
+            Launch::Notify(id, uid) => {
+                // Its receiver ends with the sender.
+                notify.send((id, uid)).ok();
             }
         }
     }
@@ -196,7 +207,10 @@ impl JobProcess {
                 self.core.progress(self.id, progress.as_ref().clone());
                 self.report.progress(progress);
             }
-            Event::Failed(ended) | Event::Stopped(ended) => self.report.reason = Some(ended.error),
+            Event::Failed(ended) | Event::Stopped(ended) => {
+                self.report.reason = Some(ended.error);
+                self.report.shortage = ended.shortage;
+            }
             Event::Alive | Event::Restarted { .. } | Event::Done { .. } => {}
         }
     }

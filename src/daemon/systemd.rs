@@ -128,6 +128,17 @@ fn made(file: &fs::Metadata) -> (u64, u64, Option<SystemTime>) {
     (file.dev(), file.ino(), file.created().ok())
 }
 
+impl SocketFile {
+    /// Changes mode and group of the socket. Without a group, that of this process counts.
+    pub fn permit(&self, mode: u32, group: Option<u32>) -> Result<(), SocketError> {
+        let group = group.unwrap_or_else(|| nix::unistd::getegid().as_raw());
+        let path = &self.path;
+        chown(path, None, Some(group)).map_err(failed(path, "set the group of the socket"))?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))
+            .map_err(failed(path, "set the mode of the socket"))
+    }
+}
+
 impl Drop for SocketFile {
     fn drop(&mut self) {
         let found = fs::symlink_metadata(&self.path);

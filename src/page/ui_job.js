@@ -327,7 +327,7 @@ function factsPanel() {
     ["Took", job.started_at && job.ended_at && duration((new Date(job.ended_at) - new Date(job.started_at)) / 1000)],
     ["Needs", demandText(job.demand)],
     ["Attempts", job.attempts > 1 && String(job.attempts)],
-    ["Starts again", job.retry_at && moment(job.retry_at)],
+    [job.waits_for_space ? "Next check" : "Starts again", job.retry_at && moment(job.retry_at)],
     ["Process", job.worker_pid && String(job.worker_pid)],
     ["Exit code", job.exit_code !== null && String(job.exit_code)],
   ].filter(([, value]) => value));

@@ -72,7 +72,8 @@ export function badge() {
   const set = (job) => {
     element.dataset.state = job.state;
     setText(symbol, SYMBOLS[job.state] ?? "·");
-    setText(word, job.state === "done" && job.exit_code === 4 ? "done, some rows rejected" : job.state);
+    const isTooLarge = job.waits_for === "larger_budget";
+    setText(word, job.state === "done" && job.exit_code === 4 ? "done, some rows rejected" : isTooLarge ? `${job.state}, too large` : job.state);
   };
   return { element, set };
 }
@@ -94,6 +95,8 @@ export const shareText = (job) => {
 // The state and its reason as a sentence.
 export function standing(job) {
   const why = job.error ? `: ${job.error}` : "";
+  if (job.waits_for === "larger_budget")
+    return `needs more than the node has for jobs, and waits until it has more; molsieve set ${job.id} lowers what it needs`;
   switch (job.state) {
     case "queued": return "waits for free resources";
     case "starting": return "is starting";
@@ -102,7 +105,9 @@ export function standing(job) {
     case "done": return job.exit_code === 4 ? "is done; some rows were rejected or capped" : "is done";
     case "failed": return `has failed${why}`;
     case "cancelled": return "was cancelled";
-    case "interrupted": return `was interrupted and resumes${why}`;
+    case "interrupted": return job.waits_for_space
+      ? `waits for disk space: ${job.waits_for_space.path} needs ${bytes(job.waits_for_space.needed_bytes)} free`
+      : `was interrupted and resumes${why}`;
     default: return `is ${job.state}`;
   }
 }

@@ -30,7 +30,7 @@ use crate::{
     cores::Cores,
     reagents::Reagents,
     ring::Ring,
-    settle,
+    settle::{self, Lengths},
     sieve::{
         Chosen, Engine, EngineError,
         gpu::Room,
@@ -58,6 +58,7 @@ pub fn run(
         existing: job.spec.existing(),
         keep: job.spec.existing() == Existing::Resume,
         lost,
+        filter_changed: false,
         reagents: OnceLock::new(),
     };
     let outcome = loop {
@@ -142,6 +143,8 @@ struct Attempt<'a> {
     keep: bool,
     /// Why the engine is not the one that was chosen.
     lost: Option<String>,
+    /// Whether the filter is another than when the run began.
+    filter_changed: bool,
     /// The reagents of the job, once they are asked for.
     reagents: OnceLock<Arc<Reagents>>,
 }
@@ -199,8 +202,8 @@ impl<'a> Attempt<'a> {
 
     /// The checkpoint to continue from, with everything after it removed; or `None`, with the directory prepared
     /// for a run from the start.
-    fn find_checkpoint(&self) -> Result<Option<Checkpoint>, PipelineError> {
-        let Self { job, output, .. } = self;
+    fn find_checkpoint(&mut self) -> Result<Option<Checkpoint>, PipelineError> {
+        let (job, output) = (self.job, self.output);
         let identity = Identity::of(job)?;
         let folder = output.work_dir();
         let begun: Option<Checkpoint> = match self.existing {
@@ -215,7 +218,13 @@ impl<'a> Attempt<'a> {
         };
         let then: Option<Identity> = sealed::read(&folder, JOB)?;
         let missing = || StoreError::damaged(&output.work_file(JOB.name), "it is missing");
-        identity.check_against(&then.ok_or_else(missing)?, job)?;
+        let then = then.ok_or_else(missing)?;
+        identity.check_against(&then, job)?;
+        self.filter_changed = then.filter_changed();
+        if let Some(identity) = identity.with_other_filter(&then) {
+            self.filter_changed = true;
+            sealed::write(&folder, JOB, &identity)?;
+        }
         output.clear_behind(begun.parts.len(), &run_files::kept())?;
         if self.is_first() {
             // Written at once: this run may be stopped before its next checkpoint.
@@ -228,6 +237,17 @@ impl<'a> Attempt<'a> {
     /// Whether this is the first attempt of this process.
     fn is_first(&self) -> bool {
         self.existing == self.job.spec.existing() && self.lost.is_none()
+    }
+
+    /// Inserts the keys that were let through. A filter that was made smaller must also know the keys of the *maybe* rows:
+    /// the first of them waits to be settled, so no later one may be let through.
+    fn fill(&self, engine: &mut dyn Engine, lengths: Lengths) -> Result<(), PipelineError> {
+        let mut insert = |keys: &[[u64; 2]]| engine.insert(keys).map_err(PipelineError::from);
+        settle::for_each_key(self.output, lengths, &mut insert)?;
+        match self.filter_changed {
+            true => settle::for_each_maybe_key(self.output, lengths, &mut insert),
+            false => Ok(()),
+        }
     }
 
     /// Brings filter, source and ring to the state of a checkpoint. No input is returned once all of it is read.
@@ -249,9 +269,7 @@ impl<'a> Attempt<'a> {
             Phase::Settling { .. } => (Ring::new(job.plan.slots, &job.plan.slot), None),
             Phase::Reading { next_row } => {
                 if let Some(begun) = begun {
-                    settle::for_each_key(output, begun.lengths.keys, |keys| {
-                        engine.insert(keys).map_err(PipelineError::from)
-                    })?;
+                    self.fill(engine.as_mut(), begun.lengths)?;
                 }
                 let dispenser = Dispenser::new(&step, job, next_row)?;
                 // If the engine failed, no parent is suspect.

@@ -25,6 +25,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use super::begun::{CHECKPOINT, JOB};
 use super::{
     capped::Capped,
     error::PipelineError,
@@ -37,28 +38,18 @@ use crate::{
     config::written_path,
     identity::KeyKind,
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
+    plan::Sizes,
     report::{manifest::Stages, timeline::Timeline},
     settle::{Lengths, rows::OpenBlock},
     store::{
         WORK_DIR,
-        sealed::{self, Kind, hex},
+        sealed::{self, hex},
         spill::SpillLength,
     },
     table::{
         sink::{Density, Part},
         source::SourceError,
     },
-};
-
-/// The file of an [`Identity`]. Version 2: settings are texts as in a job file.
-pub const JOB: Kind = Kind {
-    name: "job",
-    version: 2,
-};
-/// The file of a [`Checkpoint`]. Version 6: filters.
-pub const CHECKPOINT: Kind = Kind {
-    name: "checkpoint",
-    version: 6,
 };
 
 /// How far a run is.
@@ -220,6 +211,9 @@ pub struct Identity {
     inputs: Vec<InputIdentity>,
     /// Sizes that the plan chose, by name.
     sizes: BTreeMap<String, u64>,
+    /// Whether it was resumed with a smaller filter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    filter_changed: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,13 +238,6 @@ impl Identity {
                 format!("{} products of earlier runs", plan.estimate.excluded),
             ),
         ]);
-        let sizes = [
-            ("bits of the filter", plan.filter.bits as u64),
-            ("hashes of the filter", u64::from(plan.filter.hashes)),
-            ("bytes of a slot", plan.slot.bytes as u64),
-            ("bytes of a row group", plan.row_group_bytes as u64),
-            ("parents of a batch", plan.batch_parents as u64),
-        ];
         let inputs = job.library.files().iter().map(|file| {
             Ok(InputIdentity {
                 path: written_path(&file.path).display().to_string(),
@@ -263,11 +250,13 @@ impl Identity {
             rules: rules_digest(job),
             reagents: (job.reagents.as_ref()).map(|reagents| reagents.digest().into()),
             inputs: inputs.collect::<Result<_, SourceError>>()?,
-            sizes: sizes.map(|(name, value)| (name.into(), value)).into(),
+            sizes: Sizes::of(plan).named(),
+            filter_changed: false,
         })
     }
 
-    /// Returns an error with the difference if `begun`, the run to be resumed, is not the same run.
+    /// Returns an error with the difference if `begun`, the run to be resumed, is not the same run. Its plan has the sizes
+    /// of `begun`, whatever its memory, but for a smaller filter.
     pub fn check_against(&self, begun: &Self, job: &Job) -> Result<(), PipelineError> {
         let changed = |what: String| Err(PipelineError::Changed(what));
         for (name, value) in &self.settings {
@@ -292,18 +281,27 @@ impl Identity {
                 return changed(format!("the input {} has changed", now.path));
             }
         }
-        for (name, value) in &self.sizes {
-            let then = begun.sizes.get(name).copied();
-            if then != Some(*value) {
-                return changed(format!(
-                    "{name} were {} and are {value}: --memory {} or another setting that sizes \
-                     follow from is not that of the run",
-                    then.unwrap_or_default(),
-                    job.spec.memory
-                ));
+        match Sizes::from_named(&begun.sizes) {
+            Some(sizes) => {
+                (sizes.refusal(&job.spec, job.plan.filter_products)).map_or(Ok(()), changed)
             }
+            None => changed("its sizes are not known".into()),
         }
-        Ok(())
+    }
+
+    /// Whether the run was resumed with a smaller filter.
+    pub(super) fn filter_changed(&self) -> bool {
+        self.filter_changed
+    }
+
+    /// This identity as that of a run which was begun as `begun`, and whose filter does not fit the memory any more; `None`
+    /// if it still has that filter.
+    pub(super) fn with_other_filter(self, begun: &Self) -> Option<Self> {
+        let filter_changed = true;
+        (self.sizes != begun.sizes).then_some(Self {
+            filter_changed,
+            ..self
+        })
     }
 }
 

@@ -23,8 +23,19 @@ pub(super) const RETURN_TIME_MAX: Duration = Duration::from_secs(2);
 pub struct Stuck {
     /// The parent that RDKit has had for too long, if that is why the job stops.
     pub timed_out: Option<u64>,
+    /// The disk, if it is full and that is why.
+    pub disk_full: Option<DiskFull>,
     /// The error, if that is why.
     pub error: Option<PipelineError>,
+}
+
+/// A disk with too little space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskFull {
+    /// Bytes that are free.
+    pub free: u64,
+    /// Free bytes with which the job can continue.
+    pub needed: u64,
 }
 
 /// What a checkpoint keeps.
@@ -47,8 +58,8 @@ pub enum Outcome {
     Stopped {
         /// What is not made again.
         kept: Kept,
-        /// Bytes free on the disk, if the job stopped because they were too few.
-        free: Option<u64>,
+        /// The disk, if the job stopped because it is full.
+        disk_full: Option<DiskFull>,
     },
     /// RDKit exceeded the time limit on a parent. The run can be resumed from its last checkpoint; the resumed run
     /// tries that parent alone.
@@ -79,8 +90,8 @@ pub(super) struct Reasons {
     pub(super) failure: Option<PipelineError>,
     /// The parent that exceeded its time.
     pub(super) timed_out: Option<u64>,
-    /// Bytes free on the disk, once they are too few.
-    pub(super) disk_full: Option<u64>,
+    /// The disk, once it is full.
+    pub(super) disk_full: Option<DiskFull>,
 }
 
 impl Control {
@@ -120,9 +131,9 @@ impl Control {
         self.stop();
     }
 
-    /// Ends the job because this many bytes are free on the disk.
-    pub(super) fn stop_for_full_disk(&self, free: u64) {
-        self.lock().disk_full = Some(free);
+    /// Ends the job because the disk is full.
+    pub(super) fn stop_for_full_disk(&self, disk: DiskFull) {
+        self.lock().disk_full = Some(disk);
         self.stop();
     }
 
@@ -162,6 +173,7 @@ impl Control {
         };
         (since.elapsed() > time_max).then(|| Stuck {
             timed_out: reasons.timed_out,
+            disk_full: reasons.disk_full,
             error: reasons.failure.clone(),
         })
     }

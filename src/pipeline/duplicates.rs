@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{error::PipelineError, run_files::RunFiles};
+use super::{control::DiskFull, error::PipelineError, run_files::RunFiles};
 use crate::{
     settle::{decide::Spilled, duplicates},
     store::disk,
@@ -23,7 +23,8 @@ pub(super) fn publish(mut files: RunFiles<'_>) -> Result<RunFiles<'_>, PipelineE
     let free = disk::free_bytes(files.output.path())?;
     // Each pass of the sorters writes a part of every row.
     if free < seen.bytes {
-        control.stop_for_full_disk(free);
+        let needed = seen.bytes;
+        control.stop_for_full_disk(DiskFull { free, needed });
     } else {
         let seen = Spilled {
             path: files.output.work_file(SEEN_ROWS),

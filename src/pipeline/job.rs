@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    begun::begun_sizes,
     earlier::{EarlierRun, EarlierRunError},
     prepared::RowOrigin,
     reagent_sets::{JobReagents, ReadyReagents, ReagentError},
@@ -20,6 +21,7 @@ use crate::{
     plan::{self, Plan, PlanError},
     reagents::{Reagents, Sample, StepReagents},
     rules::{RuleError, RuleSet},
+    store::Existing,
     table::{
         sink::UnknownColumn,
         source::{ColumnChoice, Library, SourceError},
@@ -89,6 +91,13 @@ pub enum PrepareError {
 }
 
 impl Job {
+    /// Free bytes of disk with which the job begins a part: those of a part, or of all that it is expected to write.
+    pub fn disk_bytes_to_continue(&self) -> u64 {
+        let estimate = &self.plan.estimate;
+        let all = estimate.disk_bytes() + estimate.disk_bytes_while_running();
+        self.spec.part_size.0.min(all)
+    }
+
     /// Opens and plans everything a job needs, and finds what is wrong with rules and inputs. Writes nothing.
     ///
     /// `program` is the path of the `molsieve` executable, which tries parents that may crash RDKit in
@@ -137,8 +146,10 @@ impl Job {
         let needs = reagents
             .as_ref()
             .map(|reagents| reagents.needs(rules.of_steps()));
+        let resumes = spec.existing() == Existing::Resume;
+        let begun = resumes.then(|| begun_sizes(&spec.output)).flatten();
         let plan = plan::plan(
-            &spec,
+            (&spec, begun),
             (&rules.counts(), filters.all()),
             &library,
             excluded,

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     checkpoint::{CHECKPOINT, Checkpoint, JOB, Phase, StepDone},
-    control::{Control, Kept},
+    control::{Control, DiskFull, Kept},
     drops,
     error::PipelineError,
     in_work,
@@ -396,10 +396,9 @@ impl<'a> RunFiles<'a> {
     /// Stops the job while nothing is lost: what a full disk does not take would have to be made again.
     fn stop_if_disk_is_full(&self) -> Result<(), PipelineError> {
         let free = disk::free_bytes(self.output.path())?;
-        let estimate = &self.job.plan.estimate;
-        let all = estimate.disk_bytes() + estimate.disk_bytes_while_running();
-        if free < self.job.spec.part_size.0.min(all) {
-            self.control.stop_for_full_disk(free);
+        let needed = self.job.disk_bytes_to_continue();
+        if free < needed {
+            self.control.stop_for_full_disk(DiskFull { free, needed });
         }
         Ok(())
     }

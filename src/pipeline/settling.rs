@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{
     checkpoint::Phase,
+    control::DiskFull,
     error::PipelineError,
     run_files::{RunFiles, SURVIVORS, count_unique},
 };
@@ -35,8 +36,8 @@ pub(super) fn settle(mut files: RunFiles<'_>) -> Result<RunFiles<'_>, PipelineEr
                 control.saving(|| files.checkpoint_if_moved())
             }
             Err(PipelineError::Settle(DecideError::Stopped)) => Ok(()),
-            Err(PipelineError::Settle(DecideError::DiskTooSmall { free, .. })) => {
-                control.stop_for_full_disk(free);
+            Err(PipelineError::Settle(DecideError::DiskTooSmall { needed, free })) => {
+                control.stop_for_full_disk(DiskFull { free, needed });
                 Ok(())
             }
             other => other,

@@ -80,8 +80,8 @@ pub(super) fn run(
         return Ok(Ended::Job(Outcome::TimedOut { row }));
     }
     if control.is_stopping() {
-        let (kept, free) = (meters.kept(), reasons.disk_full);
-        return Ok(Ended::Job(Outcome::Stopped { kept, free }));
+        let (kept, disk_full) = (meters.kept(), reasons.disk_full);
+        return Ok(Ended::Job(Outcome::Stopped { kept, disk_full }));
     }
     let files = settled.ok_or_else(|| PipelineError::Panicked("sink".into()))?;
     if resources.step.step < job.spec.steps() {

@@ -1,5 +1,5 @@
-//! Sizes that follow from the budget and the sample alone, never from the number of threads or slots: files are the
-//! same for any number of them.
+//! Sizes that follow from the budget and the sample alone, or from those a run was begun with, never from the number of
+//! threads or slots: files are the same for any number of them.
 
 use super::{MemoryPlan, Needs, Plan, Workforce};
 use crate::{
@@ -17,7 +17,9 @@ impl Needs<'_> {
     pub(super) fn sized(&self, engine: &Chosen, workforce: Workforce) -> Plan {
         let (spec, estimate) = (self.spec, self.estimate);
         let budget = spec.memory.0 as usize;
+        let begun = self.begun;
         let slot_bytes = spec.slot_size.map(|size| size.0 as usize);
+        let slot_bytes = begun.map(|begun| begun.slot_bytes).or(slot_bytes);
         let slot_bytes = slot_bytes.unwrap_or_else(|| {
             let share = (budget / 256).max(1);
             (1usize << share.ilog2()).clamp(SLOT_BYTES_MIN, SLOT_BYTES_DEFAULT_MAX)
@@ -29,19 +31,18 @@ impl Needs<'_> {
         let slot = divide(slot_bytes)
             .or_else(|_| divide(SLOT_BYTES_MIN))
             .expect("the smallest size is in the range");
-        // Room for a quarter more than the sample says: samples err, and full filters err too.
-        let filter_products = spec
-            .expected_products
-            .unwrap_or(estimate.products() / 4 * 5 + estimate.excluded + estimate.library_keys)
-            .max(1);
-        let filter = FilterShape::for_items(
-            filter_products,
-            spec.false_positive_rate(),
-            FILTER_BITS_MIN,
-            8 * (budget / FILTER_BUDGET_DIVISOR),
-        );
+        let filter_products = self.filter_products();
+        let for_budget = || {
+            let bits_max = 8 * (budget / FILTER_BUDGET_DIVISOR);
+            let rate = spec.false_positive_rate();
+            FilterShape::for_items(filter_products, rate, FILTER_BITS_MIN, bits_max)
+        };
+        let filter = begun.map_or_else(for_budget, |begun| begun.filter);
         let batch_parents = batch_parents(&slot, estimate.products_per_parent, estimate.parents)
             .min(batch_parents_max(&spec.work));
+        let batch_parents = begun.map_or(batch_parents, |begun| begun.batch_parents);
+        let row_group_bytes = (budget / 128).clamp(ROW_GROUP_BYTES_MIN, ROW_GROUP_BYTES_MAX);
+        let row_group_bytes = begun.map_or(row_group_bytes, |begun| begun.row_group_bytes);
         let mut plan = Plan {
             estimate,
             memory: MemoryPlan::new(spec.memory),
@@ -53,7 +54,7 @@ impl Needs<'_> {
             filter,
             filter_products,
             kept_reagent_bytes: self.reagents.kept_bytes_max(spec.memory),
-            row_group_bytes: (budget / 128).clamp(ROW_GROUP_BYTES_MIN, ROW_GROUP_BYTES_MAX),
+            row_group_bytes,
             batch_parents,
             settle_bytes: 0,
         };

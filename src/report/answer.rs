@@ -108,10 +108,32 @@ pub enum ClientAnswer<J> {
         /// The address, with the token that opens it once.
         address: String,
     },
+    /// The daemon has cancelled a job, or asked it to stop.
+    Cancelled {
+        /// Number of the job.
+        id: u64,
+        /// Its state after that.
+        state: String,
+    },
     /// The daemon has forgotten a job.
     Forgotten {
         /// Number of the job.
         id: u64,
+    },
+}
+
+/// What `molsieve admin` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum AdminAnswer {
+    /// The daemon's state was copied.
+    Backup {
+        /// The copy.
+        file: String,
+        /// Jobs in it.
+        jobs: u64,
+        /// Its bytes.
+        bytes: u64,
     },
 }
 

@@ -53,6 +53,22 @@ pub struct Ended {
     pub error: String,
     /// The exit code of the process.
     pub exit_code: u8,
+    /// What the job lacks, if it ended because a disk is full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortage: Option<Shortage>,
+}
+
+/// What a job lacks on a full disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortage {
+    /// A directory on the file system that is full.
+    pub path: String,
+    /// Free bytes with which the job can continue.
+    pub needed_bytes: u64,
+    /// Bytes that were free when this was last checked.
+    pub free_bytes: u64,
+    /// Whether a quota is used up, and not the file system.
+    pub quota: bool,
 }
 
 /// The plan of a job.

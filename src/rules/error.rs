@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::place::Position;
 use crate::limits::{ERRORS_MAX, REACTANTS_MAX, RULE_FILE_BYTES_MAX, RULES_MAX};
+use crate::named::suggestion;
 
 /// Maximum number of characters that a message quotes from a parser's message, a key or a name.
 const QUOTED_CHARS_MAX: usize = 200;
@@ -209,11 +210,4 @@ pub(super) fn printable(text: &str) -> String {
 /// Whether a character would break a line of output.
 pub(super) fn is_control(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
-}
-
-fn suggestion(nearest: Option<&str>, known: &[&str]) -> String {
-    match nearest {
-        Some(nearest) => format!("did you mean \"{nearest}\"?"),
-        None => format!("known here: {}", known.join(", ")),
-    }
 }

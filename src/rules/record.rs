@@ -11,6 +11,7 @@ use super::rule::{Example, Rule};
 use super::smirks::{check_characters, check_smarts, check_smirks};
 use super::source::{Entry, Format, Node, Placed, Source, Value};
 use crate::limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX, SMIRKS_BYTES_MAX};
+use crate::named::nearest;
 
 /// Every key of a rule; last the key for which a table has no column.
 pub(super) const RULE_KEYS: &[&str] = &[
@@ -74,14 +75,10 @@ pub(super) fn rule_nodes(
 
 /// The fault of a key that isn't among `known`.
 pub(super) fn unknown_key(key: &str, known: &'static [&'static str]) -> RuleFault {
-    // A key within one edit per three characters is likely a misspelling.
-    let distance = |known: &&&str| strsim::osa_distance(key, known);
-    let near = known.iter().min_by_key(distance);
-    let nearest =
-        near.filter(|near| key.len() <= NAME_BYTES_MAX && distance(near) <= near.len() / 3);
+    let short = key.len() <= NAME_BYTES_MAX;
     RuleFault::UnknownKey {
         key: key.to_owned(),
-        nearest: nearest.copied(),
+        nearest: short.then(|| nearest(key, known)).flatten(),
         known,
     }
 }

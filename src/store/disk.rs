@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::StoreError;
+use super::{StoreError, space};
 #[cfg(feature = "failpoints")]
 use crate::faults;
 
@@ -286,18 +286,10 @@ pub fn read(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>, StoreError> 
 /// Bytes that this user may still write on the file system of `path` or, if the path does not exist, of the nearest
 /// directory above it that does.
 pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
-    if let Some(free) = faults::free_bytes() {
-        return Ok(free);
+    match faults::free_bytes() {
+        Some(free) => Ok(free),
+        None => Ok(space::of(path)?.free_bytes),
     }
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
-    let existing = path.ancestors().find(|path| path.exists());
-    let existing = existing.unwrap_or(Path::new("/"));
-    let system = rustix::fs::statvfs(existing)
-        .map_err(|error| StoreError::io(existing, "ask for free space", &error.into()))?;
-    if system.f_blocks == 0 {
-        return Ok(u64::MAX); // a file system that does not count blocks
-    }
-    Ok(system.f_bavail.saturating_mul(system.f_frsize))
 }
 
 /// How long to wait for a lock that its holder is about to release.

@@ -72,6 +72,11 @@ fn check_submission(uri: &Uri, headers: &HeaderMap, body: &[u8]) {
         name: job.name.clone(),
         priority: job.priority,
         mode: job.mode,
+        labels: job.options.labels.iter().map(ToString::to_string).collect(),
+        after: job.options.after.iter().map(|id| id.0).collect(),
+        after_any: job.options.after_any.iter().map(|id| id.0).collect(),
+        retries: job.options.retries,
+        notify: job.options.notify.as_ref().map(ToString::to_string),
     };
     let again = serde_json::to_vec(&again).expect("JSON is UTF-8");
     let mut back =
@@ -88,6 +93,8 @@ fn check_change(uri: &Uri, headers: &HeaderMap, body: &[u8]) {
     };
     let again = ChangeBody {
         priority: change.priority,
+        memory: change.memory,
+        threads: change.threads,
     };
     let again = serde_json::to_vec(&again).expect("JSON is UTF-8");
     assert_eq!(api::change(uri, headers, &again), Ok(change));

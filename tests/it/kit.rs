@@ -3,6 +3,7 @@
 
 pub mod adapters;
 pub mod daemon;
+pub mod disk;
 pub mod draw;
 pub mod library;
 pub mod output;

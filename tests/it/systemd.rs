@@ -16,7 +16,12 @@ use std::{
     time::Duration,
 };
 
-use crate::kit::only_test;
+use crate::kit::{
+    Folder,
+    daemon::{Daemon, settings},
+    library::{THREE_RULES, rule_file, smiles_lines},
+    only_test,
+};
 use molsieve::daemon::systemd::{self, Handed, SocketError};
 
 /// Selects what the test `in_a_process_of_its_own` does; without it the test does nothing.
@@ -311,5 +316,27 @@ fn the_daemon_notifies_the_service_manager_and_serves_an_inherited_socket() {
     assert!(
         path.exists(),
         "a socket that was handed over is not ours to remove"
+    );
+}
+
+/// With `MemoryMax=` just above what the daemon needs, the kernel killed the daemon while a job process started.
+#[test]
+fn the_kernel_kills_a_job_process_before_the_daemon() {
+    let folder = Folder::new();
+    let input = folder.write("a.smi", smiles_lines(600));
+    let rules = rule_file(&folder, &THREE_RULES);
+    let daemon = Daemon::start(&folder, "--memory 200MiB --threads 1 --gpus 0");
+    let job = daemon.submit(&settings(&input, &rules, &folder.path("out")));
+    daemon.wait_for(job, "running");
+    let score = |pid: u32| -> i32 {
+        let text = fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap();
+        text.trim().parse().unwrap()
+    };
+    let worker = daemon.worker_of(job).unwrap();
+    assert!(
+        score(worker) >= score(daemon.pid()) + 500,
+        "{} and {}",
+        score(worker),
+        score(daemon.pid())
     );
 }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 from ._client import Client, Event, Stream
-from ._daemon_answers import Job, Node, State
+from ._daemon_answers import Job, Node, SelectedJob, State
 from ._settings import AnyPath, AnyPaths
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class AsyncClient:
         name: str | None = None,
         priority: int = 0,
         once: str | None = None,
+        labels: str | Sequence[str] = (),
+        after: int | Sequence[int] = (),
+        after_any: int | Sequence[int] = (),
+        retries: int | None = None,
+        notify: str | Sequence[str] | None = None,
         **settings: Unpack[AllSettings],
     ) -> Job:
         """Submits a job: see `Client.submit`."""
@@ -55,26 +60,58 @@ class AsyncClient:
             name=name,
             priority=priority,
             once=once,
+            labels=labels,
+            after=after,
+            after_any=after_any,
+            retries=retries,
+            notify=notify,
             **settings,
         )
 
     async def jobs(
-        self, state: State | Sequence[State] | None = None, user: int | None = None, limit: int | None = None
+        self,
+        state: State | Sequence[State] | None = None,
+        user: int | None = None,
+        limit: int | None = None,
+        label: str | Sequence[str] | None = None,
     ) -> list[Job]:
-        """The jobs, newest first: all, or `limit` of them."""
-        return await asyncio.to_thread(self._client.jobs, state, user, limit)
+        """The jobs, newest first: all, or `limit` of them; with `label`, those that have all of these labels."""
+        return await asyncio.to_thread(self._client.jobs, state, user, limit, label)
 
     async def job(self, job: int) -> Job:
         """One job."""
         return await asyncio.to_thread(self._client.job, job)
 
-    async def set(self, job: int, *, priority: int | None = None) -> Job:
-        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first."""
-        return await asyncio.to_thread(self._client.set, job, priority=priority)
+    async def set(
+        self, job: int, *, priority: int | None = None, memory: int | str | None = None, threads: int | None = None
+    ) -> Job:
+        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first; and of a job that
+        waits, `memory`, such as `"2GiB"`, and `threads`."""
+        return await asyncio.to_thread(self._client.set, job, priority=priority, memory=memory, threads=threads)
 
     async def cancel(self, job: int) -> Job:
         """Stops a job for good; the files it has written stay."""
         return await asyncio.to_thread(self._client.cancel, job)
+
+    async def cancel_jobs(
+        self,
+        state: State | Sequence[State] | None = None,
+        label: str | Sequence[str] | None = None,
+        user: int | None = None,
+        everybody: bool = False,
+    ) -> list[SelectedJob]:
+        """Stops your jobs that have not ended: see `Client.cancel_jobs`."""
+        return await asyncio.to_thread(self._client.cancel_jobs, state, label, user, everybody)
+
+    async def remove_jobs(
+        self,
+        state: State | Sequence[State] | None = None,
+        label: str | Sequence[str] | None = None,
+        user: int | None = None,
+        everybody: bool = False,
+    ) -> list[SelectedJob]:
+        """Forgets your jobs that have ended: see `Client.remove_jobs`."""
+        return await asyncio.to_thread(self._client.remove_jobs, state, label, user, everybody)
 
     async def remove(self, job: int) -> None:
         """Forgets a job that has ended; its output stays."""
@@ -94,8 +131,16 @@ class AsyncClient:
         async for event in each(self._client.watch(job)):
             yield event
 
-    async def wait(self, job: int) -> Job:
-        """Waits until a job has ended. Returns the job."""
+    @overload
+    async def wait(self, job: int) -> Job: ...
+
+    @overload
+    async def wait(self, job: Sequence[int]) -> list[Job]: ...
+
+    async def wait(self, job: int | Sequence[int]) -> Job | list[Job]:
+        """Waits until a job has ended, or all of several. Returns the job, or the jobs in the order given."""
+        if not isinstance(job, int):
+            return [await self.wait(one) for one in job]
         last = [event.job async for event in self.watch(job) if event.job]
         return last[-1]
 

@@ -7,17 +7,29 @@ import http.client
 import json
 import os
 import secrets
+import shlex
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 from urllib.parse import urlencode
 
 from ._afar import SCHEME, Tunnel, check_absolute
 from ._arguments import check_names, items, steps_of, text
-from ._daemon_answers import Change, Job, JobList, Node, Progress, State, Submission
+from ._daemon_answers import (
+    Change,
+    EndList,
+    Job,
+    JobList,
+    Node,
+    Progress,
+    SelectedJob,
+    SelectedJobs,
+    State,
+    Submission,
+)
 from ._errors import DaemonError, NoDaemon
 from ._settings import FLAGS, AnyPath, AnyPaths
 
@@ -89,10 +101,19 @@ class Client:
         name: str | None = None,
         priority: int = 0,
         once: str | None = None,
+        labels: str | Sequence[str] = (),
+        after: int | Sequence[int] = (),
+        after_any: int | Sequence[int] = (),
+        retries: int | None = None,
+        notify: str | Sequence[str] | None = None,
         **settings: Unpack[AllSettings],
     ) -> Job:
         """Submits a job. The library and the rules are files; the settings are those of `molsieve.run`, or with
         `task="dedup"` of `molsieve.dedup`. The daemon takes a second job with the same word `once` for the first.
+
+        `labels` are words to find the job by. It starts when the jobs `after` are done and the jobs `after_any` have
+        ended. `retries` are the restarts without progress after which it fails. `notify` is a command, as text or as
+        words, or a local address, that reports its end.
         """
         given = cast("dict[str, Any]", settings)
         if self._tunnel:
@@ -105,6 +126,7 @@ class Client:
             body["settings"]["rules"] = absolute(rules)
         if name is not None:
             body["name"] = name
+        body |= submit_options(labels, after, after_any, retries, notify)
         return self.submit_body(cast("Submission", body), once)
 
     def submit_body(self, submission: Submission, once: str | None = None) -> Job:
@@ -114,10 +136,14 @@ class Client:
         return cast("Job", self._ask("POST", "/v1/jobs", submission, headers))
 
     def jobs(
-        self, state: State | Sequence[State] | None = None, user: int | None = None, limit: int | None = None
+        self,
+        state: State | Sequence[State] | None = None,
+        user: int | None = None,
+        limit: int | None = None,
+        label: str | Sequence[str] | None = None,
     ) -> list[Job]:
-        """The jobs, newest first: all, or `limit` of them."""
-        query = {"state": ",".join(items(state)) if state else None, "user": user}
+        """The jobs, newest first: all, or `limit` of them; with `label`, those that have all of these labels."""
+        query = {"state": joined(state), "user": user, "label": joined(label)}
         jobs: list[Job] = []
         before: int | None = None
         while limit is None or len(jobs) < limit:
@@ -134,20 +160,63 @@ class Client:
         """One job."""
         return cast("Job", self._ask("GET", f"/v1/jobs/{job}"))
 
-    def set(self, job: int, *, priority: int | None = None) -> Job:
-        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first."""
+    def set(
+        self, job: int, *, priority: int | None = None, memory: int | str | None = None, threads: int | None = None
+    ) -> Job:
+        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first; and of a job that
+        waits, `memory`, such as `"2GiB"`, and `threads`."""
         change: Change = {}
         if priority is not None:
             change["priority"] = priority
+        if memory is not None:
+            change["memory"] = memory
+        if threads is not None:
+            change["threads"] = threads
         return cast("Job", self._ask("PATCH", f"/v1/jobs/{job}", change))
 
     def cancel(self, job: int) -> Job:
         """Stops a job for good; the files it has written stay. Its process may take a while to stop."""
         return cast("Job", self._ask("POST", f"/v1/jobs/{job}/cancel"))
 
+    def cancel_jobs(
+        self,
+        state: State | Sequence[State] | None = None,
+        label: str | Sequence[str] | None = None,
+        user: int | None = None,
+        everybody: bool = False,
+    ) -> list[SelectedJob]:
+        """Stops your jobs that have not ended: all, or those in a state and with all of these labels. `user` and
+        `everybody` are for admins. Gives the jobs that were cancelled or that stop now, newest first.
+        """
+        return self._many("cancel", state, label, user, everybody)
+
     def remove(self, job: int) -> None:
         """Forgets a job that has ended; its output stays."""
         self._ask("DELETE", f"/v1/jobs/{job}")
+
+    def remove_jobs(
+        self,
+        state: State | Sequence[State] | None = None,
+        label: str | Sequence[str] | None = None,
+        user: int | None = None,
+        everybody: bool = False,
+    ) -> list[SelectedJob]:
+        """Forgets your jobs that have ended: all, or those in a state and with all of these labels."""
+        return self._many("forget", state, label, user, everybody)
+
+    def _many(self, what: str, state: Any, label: Any, user: int | None, everybody: bool) -> list[SelectedJob]:
+        """Cancels or forgets jobs, request after request."""
+        query = {"all": "true", "state": joined(state), "label": joined(label), "user": user}
+        query["everybody"] = "true" if everybody else None
+        jobs: list[SelectedJob] = []
+        before: int | None = None
+        while True:
+            parts = {key: value for key, value in (query | {"before": before}).items() if value is not None}
+            page = cast("SelectedJobs", self._ask("POST", f"/v1/jobs/{what}?{urlencode(parts)}"))
+            jobs += page["jobs"]
+            before = page["next_before"]
+            if before is None:
+                return jobs
 
     def node(self) -> Node:
         """The node, and what running jobs use of it."""
@@ -167,17 +236,65 @@ class Client:
         """
         return Watch(self, job)
 
-    def wait(self, job: int) -> Job:
-        """Waits until a job has ended. Returns the job; its `state` says how it ended, and `error` why."""
-        with self.watch(job) as events:
-            last = [event.job for event in events if event.job][-1]
-        return last
+    @overload
+    def wait(self, job: int, *, timeout: float | None = None) -> Job: ...
 
-    def _ask(self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+    @overload
+    def wait(self, job: Sequence[int], *, timeout: float | None = None) -> list[Job]: ...
+
+    def wait(self, job: int | Sequence[int], *, timeout: float | None = None) -> Job | list[Job]:
+        """Waits until a job has ended, or all of several. Returns the job, or the jobs in the order given; the `state`
+        says how a job ended, and `error` why. A daemon that restarts meanwhile is waited for. After `timeout` seconds,
+        a `TimeoutError` is raised, and the jobs continue.
+
+        >>> client = molsieve.Client(daemon)
+        >>> jobs = [client.submit("library.smi", None, f"w{at}", memory="256MiB", threads=1)["id"] for at in (1, 2)]
+        >>> [job["state"] for job in client.wait(jobs)]
+        ['done', 'done']
+        """
+        ids = [job] if isinstance(job, int) else list(job)
+        until = None if timeout is None else time.monotonic() + timeout
+        left = set(ids)
+        while left:
+            left -= self._ended(sorted(left), until)
+        jobs = [self.job(one) for one in ids]
+        return jobs[0] if isinstance(job, int) else jobs
+
+    def _ended(self, ids: list[int], until: float | None) -> frozenset[int]:
+        """Those of the jobs that have ended; waits until there is one, and for a daemon that is gone."""
+        lost: float | None = None
+        wait = RETRY_SECONDS[0]
+        while True:
+            seconds = ANSWER_SECONDS if until is None else until - time.monotonic()
+            if seconds <= 0:
+                raise TimeoutError(f"{len(ids)} jobs have not ended")
+            try:
+                answer = cast("EndList", self._ask("POST", "/v1/jobs/wait", {"jobs": ids}, seconds=seconds))
+                if answer["ended"]:
+                    return frozenset(job["id"] for job in answer["ended"])
+                lost = None
+            except DaemonError as error:
+                if until is not None and time.monotonic() >= until:
+                    continue
+                lost = time.monotonic() if lost is None else lost
+                gone = isinstance(error, NoDaemon) or error.status in (0, 503)
+                if not gone or time.monotonic() - lost > RETURN_SECONDS:
+                    raise
+            time.sleep(wait)
+            wait = min(2 * wait, RETRY_SECONDS[1]) if lost else RETRY_SECONDS[0]
+
+    def _ask(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> Any:
         """The answer to a request, as JSON."""
         for tries in range(1, BUSY_TRIES + 1):
             try:
-                with self._open(method, target, body, headers) as (answer, _):
+                with self._open(method, target, body, headers, seconds) as (answer, _):
                     text = answer.read()
                     return json.loads(text) if text else None
             except DaemonError as error:
@@ -187,11 +304,17 @@ class Client:
 
     @contextlib.contextmanager
     def _open(
-        self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        seconds: float = ANSWER_SECONDS,
     ) -> Iterator[tuple[http.client.HTTPResponse, socket.socket]]:
         """The answer to a request if it is a success, and its connection."""
         connection = http.client.HTTPConnection("molsieve", timeout=ANSWER_SECONDS)
         connection.sock = self._connect()
+        connection.sock.settimeout(min(seconds, ANSWER_SECONDS))
         try:
             content = None if body is None else json.dumps(body)
             kind = {} if body is None else {"Content-Type": "application/json"}
@@ -336,6 +459,20 @@ def refused(answer: http.client.HTTPResponse) -> DaemonError:
         message = f"{field}: {message}"
     first, _, hint = message.partition("; ")
     return DaemonError(first, hint or None, code=error["code"], status=answer.status)
+
+
+def joined(words: Any) -> str | None:
+    """Words as a parameter of the interface takes them."""
+    return ",".join(items(words)) if words else None
+
+
+def submit_options(labels: Any, after: Any, after_any: Any, retries: int | None, notify: Any) -> dict[str, Any]:
+    """What is asked of a job besides its settings, as the interface takes it."""
+    numbers = [[jobs] if isinstance(jobs, int) else list(jobs) for jobs in (after, after_any)]
+    command = notify if notify is None or isinstance(notify, str) else shlex.join(notify)
+    options: dict[str, Any] = {"labels": list(items(labels)), "after": numbers[0], "after_any": numbers[1]}
+    options |= {"retries": retries, "notify": command}
+    return {key: value for key, value in options.items() if value not in ([], None)}
 
 
 def absolute(paths: Any) -> list[str]:

@@ -70,6 +70,13 @@ class Demand(TypedDict):
     """Chemistry workers."""
 
 
+class EndList(TypedDict):
+    """Those of several jobs that have ended."""
+
+    ended: list[JobEnd]
+    """The jobs, in the order of their numbers."""
+
+
 class Error(TypedDict):
     """The body of every answer that is not a success."""
 
@@ -113,6 +120,10 @@ GpuDemand = Literal["none", "if_free", "one"]
 class Job(TypedDict):
     """A job as clients see it."""
 
+    after: list[int]
+    """Jobs that must be done before it starts."""
+    after_any: list[int]
+    """Jobs that must have ended before it starts, in whatever way."""
     attempts: int
     """Number of job processes started for it."""
     cancel_asked: bool
@@ -129,13 +140,19 @@ class Job(TypedDict):
     """Consecutive interruptions without progress."""
     id: int
     """Number of the job: 1, 2, 3 … in the order of submission."""
+    labels: list[str]
+    """Words to find it by."""
     mode: Mode
     """What the job does with an output directory that is not empty."""
     name: str | None
     """Name that its user gave to it."""
+    notify: str | None
+    """Command or local address that reports its end."""
     priority: int
     """Higher goes first."""
     progress: Progress | None
+    retries: int | None
+    """Restarts without progress that it asks for; null for those of the daemon."""
     retry_at: str | None
     """Time at which an interrupted job starts again at the earliest."""
     seq: int
@@ -150,8 +167,21 @@ class Job(TypedDict):
     """Time of submission."""
     user: JobUser
     """The user who submitted it."""
+    waits_for_jobs: list[int]
+    """Those of `after` and `after_any` that it still waits for."""
     worker_pid: int | None
     """Process id of its process, while there is one."""
+
+
+class JobEnd(TypedDict):
+    """How a job has ended."""
+
+    exit_code: int | None
+    """Exit code of its last process."""
+    id: int
+    """Number of the job."""
+    state: State
+    """Its state: done, failed or cancelled."""
 
 
 class JobList(TypedDict):
@@ -161,6 +191,8 @@ class JobList(TypedDict):
     """The jobs."""
     next_before: int | None
     """Value of `before` for the next page; null if this is the last."""
+    total: int | None
+    """With `count`: number of the jobs on all pages; else null."""
 
 
 class _JobSettingsAlways(TypedDict):
@@ -398,6 +430,24 @@ class RingProgress(TypedDict):
     """Workers that wait for a free one."""
 
 
+class SelectedJob(TypedDict):
+    """A job that was cancelled or forgotten."""
+
+    id: int
+    """Number of the job."""
+    state: State
+    """Its state after that."""
+
+
+class SelectedJobs(TypedDict):
+    """The jobs that one request has cancelled or forgotten, newest first."""
+
+    jobs: list[SelectedJob]
+    """The jobs."""
+    next_before: int | None
+    """Value of `before` for the next request; null if there are no more."""
+
+
 class _ServerSentEventAlways(TypedDict):
     data: str
     """JSON of the event."""
@@ -433,9 +483,26 @@ class _SubmissionAlways(TypedDict):
 class Submission(_SubmissionAlways, total=False):
     """A job to submit."""
 
+    after: list[int]
+    """Jobs that must be done before it starts. If one of them fails or is cancelled, so is this job."""
+    after_any: list[int]
+    """Jobs that must have ended before it starts, in whatever way."""
+    labels: list[str]
+    """Words to find the job by, plain or KEY=VALUE."""
     mode: Mode
     """What to do with an output directory that is not empty."""
     name: str | None
     """What you call the job."""
+    notify: str
+    """A command, or `http://127.0.0.1:PORT/PATH` or `unix:/PATH` for a POST, that reports its end."""
     priority: int
     """Higher goes first; above 0 for admins only."""
+    retries: int
+    """Restarts without progress after which it fails: at most those of the daemon, which are the default."""
+
+
+class Wait(TypedDict):
+    """The jobs to wait for."""
+
+    jobs: list[int]
+    """Numbers of the jobs."""

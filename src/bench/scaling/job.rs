@@ -98,7 +98,9 @@ pub(super) fn run(job: &Job, stop: &AtomicBool) -> Result<(RunTimes, Made), Benc
     disk::remove(&job.spec.output)?;
     let manifest = match outcome? {
         Outcome::Done(manifest) => *manifest,
-        Outcome::Stopped { free: Some(_), .. } => return Err(BenchError::DiskFull(folder(job))),
+        Outcome::Stopped {
+            disk_full: Some(_), ..
+        } => return Err(BenchError::DiskFull(folder(job))),
         Outcome::Stopped { .. } => return Err(BenchError::Stopped),
         Outcome::TimedOut { row } => return Err(BenchError::TimedOut(row)),
     };

@@ -40,7 +40,6 @@ bool Ranker::rank(const Molecule &mol) {
   if (is_special()) {
     return false;
   }
-  is_settled_ = has_twins_only();
   break_ties();
   return true;
 }
@@ -231,17 +230,10 @@ bool Ranker::has_ties() const {
   return std::find(count_.begin(), end, 0) != end;
 }
 
-// Whether tied atoms have no neighbour but the same one.
-bool Ranker::has_twins_only() const {
-  for (unsigned int i = 0; i < size_; ++i) {
-    const auto &atom = mol_->atoms[order_[i]];
-    const auto &first = mol_->atoms[order_[class_[order_[i]]]];
-    const bool is_tied = count_[order_[class_[order_[i]]]] > 1;
-    if (is_tied && (atom.degree != 1 || first.degree != 1 || atom.neighbours[0] != first.neighbours[0])) {
-      return false;
-    }
-  }
-  return true;
+// Whether each atom of a class can be exchanged with the last one.
+bool Ranker::are_exchangeable(unsigned int offset, unsigned int length) {
+  const auto begin = order_.begin() + offset, last = begin + length - 1;
+  return std::all_of(begin, last, [&](auto atom) { return exchange_.swaps(*mol_, class_.data(), atom, *last); });
 }
 
 // Whether RDKit would make a comparison that is not made here: of the chirality of centres in rings next to tied atoms,
@@ -287,6 +279,7 @@ void Ranker::break_ties() {
 // Makes the last atom of a class a class of its own, and refines the classes.
 void Ranker::single_out(std::uint16_t first) {
   const unsigned int length = count_[first];
+  is_settled_ = is_settled_ && are_exchangeable(class_[first], length);
   const unsigned int place = class_[first] + length - 1;
   const auto index = order_[place];
   class_[index] = place;

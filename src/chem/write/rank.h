@@ -1,6 +1,7 @@
 // Canonical ranks of a molecule's atoms, the same that RDKit's Canon::rankMolAtoms gives.
 #pragma once
 
+#include "molsieve/src/chem/model/exchange.h"
 #include "molsieve/src/chem/model/molecule.h"
 
 #include <array>
@@ -16,7 +17,9 @@ class Ranker {
   // Ranks the atoms. False: the molecule is one of the highly symmetrical ones for which RDKit makes further
   // comparisons.
   bool rank(const Molecule &mol);
-  // Whether the ranks do not depend on the order of the atoms: only equal neighbours of one atom, which have no others, were tied.
+  // Whether a text written by the ranks would be the same for any order of the atoms: wherever a tie was broken, each of the
+  // tied atoms could have been taken, because it can be exchanged with the one that was. The choices then lead to numberings
+  // of which each is another one with atoms exchanged. False: this was not shown.
   bool is_settled() const { return is_settled_; }
   std::uint16_t operator[](std::size_t atom) const { return class_[atom]; }
 
@@ -50,7 +53,7 @@ class Ranker {
   void single_out(std::uint16_t atom);
   bool is_special() const;
   bool has_ties() const;
-  bool has_twins_only() const;
+  bool are_exchangeable(unsigned int offset, unsigned int length);
 
   const Molecule *mol_ = nullptr;
   unsigned int size_ = 0;
@@ -66,6 +69,7 @@ class Ranker {
   std::array<std::uint64_t, ATOMS_MAX> packed_;
   std::int16_t active_ = -1;
   bool is_settled_ = false;
+  Exchange exchange_;
 };
 
 }  // namespace molsieve::write

@@ -5,7 +5,7 @@ use crate::cli::Exit;
 use crate::{
     bench::BenchError,
     chem::ChemistryError,
-    daemon::client::ClientError,
+    daemon::{client::ClientError, store::JobStoreError},
     diff::DiffError,
     export::ExportError,
     filter::FilterError,
@@ -35,18 +35,28 @@ impl CliError {
             | Self::Path(_)
             | Self::Settings(_)
             | Self::NoUser(_)
+            | Self::Array(_)
+            | Self::TooManyJobs(_)
             | Self::NoTerminal
             | Self::NotOnTheNode(_)
+            | Self::ArrayOnTheNode(_)
             | Self::Client(ClientError::Address { .. })
             | Self::NotUtf8
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))
             | Self::Bench(BenchError::Engine(_) | BenchError::TooManyProducts(_))
             | Self::Engine(_)
+            | Self::Admin(
+                JobStoreError::NoStore(_)
+                | JobStoreError::Exists(_)
+                | JobStoreError::Foreign(_)
+                | JobStoreError::Newer { .. },
+            )
             | Self::Manifest(ManifestError::Newer { .. }) => Exit::Usage,
             Self::Store(error) | Self::Manifest(ManifestError::Store(error)) => {
                 exit_of_store(error)
             }
+            Self::NoSpace { error, .. } => error.exit(),
             Self::Rules(_)
             | Self::ConvertedTooLarge { .. }
             | Self::Source(_)
@@ -64,13 +74,16 @@ impl CliError {
             Self::Show(error) => exit_of_show(error),
             Self::Draw(error) => exit_of_draw(error),
             Self::Stopped(_) => Exit::Stopped,
+            Self::ArrayStopped { error, .. } => error.exit(),
             Self::Trial(_)
             | Self::Attempt { .. }
             | Self::Crashed { .. }
             | Self::StreamCrashed { .. }
             | Self::StreamDisk { .. }
             | Self::Manifest(ManifestError::Unreadable { .. })
-            | Self::Worker(WorkerError::User { .. } | WorkerError::System { .. })
+            | Self::Worker(
+                WorkerError::User { .. } | WorkerError::System { .. } | WorkerError::Notify { .. },
+            )
             | Self::Signals(_)
             | Self::Terminal(_)
             | Self::Bench(_)
@@ -78,6 +91,7 @@ impl CliError {
             | Self::TunnelEnded(_)
             | Self::CannotListen { .. }
             | Self::Serve(_)
+            | Self::Admin(_)
             | Self::Log(_)
             | Self::Stream(_)
             | Self::TooLarge(_)
@@ -129,9 +143,10 @@ fn exit_of_store(error: &StoreError) -> Exit {
         | StoreError::OtherVersion(_)
         | StoreError::NotADirectory(_)
         | StoreError::Exists(_) => Exit::Usage,
-        StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
-            Exit::Failed
-        }
+        StoreError::DiskFull(_)
+        | StoreError::QuotaFull(_)
+        | StoreError::Damaged { .. }
+        | StoreError::Io { .. } => Exit::Failed,
     }
 }
 

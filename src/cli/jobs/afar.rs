@@ -20,7 +20,13 @@ use crate::{
 
 /// The settings of a job whose files are on the daemon's machine: every path must be absolute, because no folder here
 /// is a folder there. Nothing else can be checked here.
-pub(super) fn of_the_node(settings: JobSettings) -> Result<JobSettings, CliError> {
+pub(super) fn of_the_node(
+    settings: JobSettings,
+    array: &[PathBuf],
+) -> Result<JobSettings, CliError> {
+    if let Some(pattern) = array.first() {
+        return Err(CliError::ArrayOnTheNode(pattern.clone()));
+    }
     if settings.input.iter().any(|input| input.as_os_str() == "-") {
         return Err(SourceError::StandardInput.into());
     }
@@ -81,19 +87,19 @@ mod tests {
             ..JobSettings::default()
         };
         let good = settings("/lib/*.smi", "/r.toml", "/out");
-        assert_eq!(of_the_node(good.clone()).unwrap(), good);
+        assert_eq!(of_the_node(good.clone(), &[]).unwrap(), good);
         for (input, rules, output, named) in [
             ("a.smi", "/r.toml", "/out", "a.smi"),
             ("/a.smi", "r.toml", "/out", "r.toml"),
             ("/a.smi", "/r.toml", "out", "out"),
         ] {
-            let error = of_the_node(settings(input, rules, output)).unwrap_err();
+            let error = of_the_node(settings(input, rules, output), &[]).unwrap_err();
             assert!(
                 matches!(&error, CliError::NotOnTheNode(path) if path == Path::new(named)),
                 "{error}"
             );
         }
-        let error = of_the_node(settings("-", "/r.toml", "/out")).unwrap_err();
+        let error = of_the_node(settings("-", "/r.toml", "/out"), &[]).unwrap_err();
         assert!(matches!(
             error,
             CliError::Source(SourceError::StandardInput)

@@ -1,5 +1,7 @@
 //! Jobs as text for people: a table, the status of one job, a line at its end.
 
+mod space;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,8 +10,8 @@ use serde::Deserialize;
 use crate::{
     cli::{Exit, progress::position},
     daemon::{
-        job::{Demand, GpuDemand, State},
-        schedule::fits_node,
+        api::ChangeBody,
+        job::{Demand, GpuDemand, JobId, Label, State, WaitsFor},
         view::{JobView, NodeView},
     },
     report::event::Progress,
@@ -48,6 +50,17 @@ pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
     let why = job.error.as_deref();
     let why = why.map_or(String::new(), |error| format!(": {}", plain_lines(error)));
     match job.state {
+        _ if job.waits_for == Some(WaitsFor::LargerBudget) => format!(
+            "needs more than the node has for jobs, and waits until it has more, or until molsieve set {} --memory SIZE \
+             --threads N lowers what it needs",
+            job.id
+        ),
+        _ if job.waits_for == Some(WaitsFor::Gpu) => {
+            "waits for a GPU that is fit; /v1/node says why each is left out".into()
+        }
+        State::Queued if !job.waits_for_jobs.is_empty() => {
+            format!("waits for {}", numbers(&job.waits_for_jobs))
+        }
         State::Queued => "waits for free resources".into(),
         State::Starting => "is starting".into(),
         State::Running => "is running".into(),
@@ -58,7 +71,12 @@ pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
         }
         State::Done => "is done".into(),
         State::Failed => format!("has failed{why}"),
+        // The error of a job that its user has cancelled is older.
+        State::Cancelled if !job.cancel_asked => format!("was cancelled{why}"),
         State::Cancelled => "was cancelled".into(),
+        State::Interrupted if let Some(space) = &job.waits_for_space => {
+            space::waits(space, job.retry_at, now)
+        }
         State::Interrupted => {
             let wait = job.retry_at.map(|at| between(now, at));
             let when = match wait.filter(|wait| !wait.is_zero()) {
@@ -67,6 +85,28 @@ pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
             };
             format!("was interrupted and {when}{why}")
         }
+    }
+}
+
+/// The first few of several jobs.
+fn numbers(ids: &[JobId]) -> String {
+    const SHOWN: usize = 5;
+    let first: Vec<String> = ids.iter().take(SHOWN).map(JobId::to_string).collect();
+    let more = match ids.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let jobs = if ids.len() == 1 { "job" } else { "jobs" };
+    format!("{jobs} {}{more}", first.join(", "))
+}
+
+/// The state of a job in a table. A job that no freed resources will start is told apart.
+pub(in crate::cli) fn state(job: &JobView) -> String {
+    match (job.waits_for, job.waits_for_jobs.as_slice()) {
+        (Some(WaitsFor::LargerBudget), _) => format!("{}, too large", job.state),
+        (_, []) => space::state(job),
+        (_, [one]) => format!("{} after {one}", job.state),
+        (_, [first, more @ ..]) => format!("{} after {first} +{}", job.state, more.len()),
     }
 }
 
@@ -106,7 +146,7 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
             job.id.to_string(),
             job.name.as_deref().map_or_else(|| "-".into(), plain),
             user(job),
-            job.state.to_string(),
+            state(job),
             share(job),
             products.unwrap_or_else(|| "-".into()),
             age(between(job.submitted_at, now)),
@@ -140,8 +180,17 @@ pub(super) fn left_out(listed: u64, total: u64) -> Option<String> {
 pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> String {
     let mut lines = vec![title(job)];
     let facts = facts(job, node, now).into_iter();
-    lines.extend(facts.map(|(label, text)| format!("  {label:<10} {text}")));
+    lines.extend(facts.map(|(label, text)| fact(label, &text)));
     lines.join("\n")
+}
+
+/// The quota that holds a job back, as a line of its status.
+pub(super) fn held_back(held: &str) -> String {
+    fact("quota", &format!("holds the job back: {held}"))
+}
+
+fn fact(label: &str, text: &str) -> String {
+    format!("  {label:<10} {text}")
 }
 
 /// Number, name and user of a job.
@@ -159,14 +208,8 @@ pub(in crate::cli) fn facts(
 ) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let mut line = |label: &'static str, text: String| facts.push((label, text));
-    // The budget may have been larger when the job was submitted.
-    let stands = match node {
-        Some(node) if !fits_node(&job.demand, &node.budget) => {
-            "needs more than the node has for jobs, and waits until it has more".into()
-        }
-        _ => stands(job, now),
-    };
     // The reason may have several lines.
+    let stands = stands(job, now);
     let mut lines = stands.lines();
     let first = lines.next().unwrap_or_default();
     line("state", format!("{}: it {first}", job.state));
@@ -195,6 +238,9 @@ pub(in crate::cli) fn facts(
     if job.priority != 0 {
         line("priority", job.priority.to_string());
     }
+    for (label, text) in options(job) {
+        line(label, text);
+    }
     if let Some(progress) = &job.progress {
         // The last progress event is older than the end.
         match job.state {
@@ -219,6 +265,23 @@ pub(in crate::cli) fn facts(
         Err(error) => line("settings", error),
     }
     facts
+}
+
+/// What was asked of the job besides the settings of its run.
+fn options(job: &JobView) -> Vec<(&'static str, String)> {
+    let labels: Vec<_> = job.labels.iter().map(Label::as_str).collect();
+    let after = |ids: &[JobId]| (!ids.is_empty()).then(|| numbers(ids));
+    let facts = [
+        ("labels", (!labels.is_empty()).then(|| labels.join(" "))),
+        ("after", after(&job.after)),
+        ("after end", after(&job.after_any)),
+        ("retries", job.retries.map(|retries| retries.to_string())),
+        ("notify", job.notify.as_deref().map(plain)),
+    ];
+    let facts = facts.into_iter();
+    facts
+        .filter_map(|(label, text)| Some((label, text?)))
+        .collect()
 }
 
 /// How it ended.
@@ -250,6 +313,23 @@ pub(in crate::cli) fn cancelled(job: &JobView) -> String {
         State::Done | State::Failed => format!("job {id} had already ended: it is {state}"),
         _ => format!("job {id} is being stopped"),
     }
+}
+
+/// A job after it was changed.
+pub(super) fn changed(job: &JobView, change: &ChangeBody, now: Timestamp) -> String {
+    let has = [
+        change
+            .priority
+            .map(|_| format!("priority {}", job.priority)),
+        change
+            .memory
+            .map(|_| ByteSize(job.demand.memory_bytes).to_string()),
+        change
+            .threads
+            .map(|_| counted(job.demand.threads.into(), "thread")),
+    ];
+    let has = has.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    format!("job {} has {has}; it {}", job.id, stands(job, now))
 }
 
 /// A job that was removed from the list.

@@ -1,11 +1,18 @@
 //! `molsieve submit`.
 
 use std::{
+    collections::BTreeSet,
     env,
     path::{Path, PathBuf},
 };
 
-use super::{DaemonArgs, afar, watch};
+use super::{
+    DaemonArgs, afar,
+    array::{self, Element},
+    options::OptionFlags,
+    wait::Waiting,
+    watch,
+};
 use crate::{
     cli::{CliError, Exit, places, run, say, say_json},
     config::{DeriveFlags, JobSettings},
@@ -40,6 +47,16 @@ pub(in crate::cli) struct SubmitArgs {
     /// Submissions with the same key and settings make one job.
     #[arg(long, value_name = "WORD", hide_short_help = true)]
     once: Option<IdempotencyKey>,
+    /// One job for each of these files, in the order of their names
+    ///
+    /// In --output, {name}, {stem} and {number} stand for the file's name, for that without its extension, and for its number
+    /// from 1; without them, the jobs write into folders of --output. The jobs have a label in common. With --once,
+    /// files that come later can be added by the same command.
+    #[arg(long, value_name = "PATTERN", num_args = 1.., conflicts_with = "input")]
+    #[arg(hide_short_help = true)]
+    array: Vec<PathBuf>,
+    #[command(flatten)]
+    options: OptionFlags,
     /// Watch the job until it ends, and exit with its exit code
     #[arg(short, long)]
     wait: bool,
@@ -53,17 +70,47 @@ pub(in crate::cli) struct SubmitArgs {
 pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
     let settings = run::over_file(args.settings.into(), args.job.as_deref())?;
     let place = args.daemon.place()?;
-    let settings = if place.is_remote() {
-        afar::of_the_node(settings)?
-    } else {
-        match checked_here(settings, args.daemon.json)? {
+    let is_remote = place.is_remote();
+    // The output directory holds the settings of an interrupted run.
+    let settings = if is_remote {
+        afar::of_the_node(settings, &args.array)?
+    } else if settings.resume && settings.input.is_empty() {
+        let reports = run::Reports {
+            json: args.daemon.json,
+            ..run::Reports::default()
+        };
+        match run::begun(settings, reports)? {
             run::Begun::Complete(exit) => return Ok(exit),
             run::Begun::Settings(settings) => *settings,
         }
+    } else {
+        settings
     };
+    let folder =
+        env::current_dir().map_err(|error| CliError::NoFolder(crate::store::plain(&error)))?;
+    let again = args.once.is_some();
     let key = args.once.map_or_else(IdempotencyKey::random, Ok)?;
     let client = Client::at(place)?;
-    let body = body(settings, args.name, args.priority);
+    if !args.array.is_empty() {
+        let body = args
+            .options
+            .add_to(body(settings.clone(), args.name, args.priority));
+        let array = Array {
+            elements: array::elements(&settings, &args.array, again)?,
+            folder: &folder,
+            key,
+            body,
+        };
+        return array.submit(&client, args.daemon.json, args.wait);
+    }
+    if !is_remote {
+        let spec = settings.clone().check()?;
+        places::check(&spec, settings.job_file.as_deref())?;
+    }
+    let settings = absolute(settings, &folder)?;
+    let body = args
+        .options
+        .add_to(body(settings, args.name, args.priority));
     let job = client
         .submit(&body, &key)
         .map_err(|error| explained(error, &key))?;
@@ -74,26 +121,74 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The settings of a job whose files are on this machine, checked, with absolute paths.
-fn checked_here(settings: JobSettings, json: bool) -> Result<run::Begun, CliError> {
-    // The output directory holds the settings of an interrupted run.
-    let settings = if settings.resume && settings.input.is_empty() {
-        let reports = run::Reports {
-            json,
-            ..run::Reports::default()
-        };
-        match run::begun(settings, reports)? {
-            run::Begun::Settings(settings) => *settings,
-            complete => return Ok(complete),
+/// The jobs of an array.
+struct Array<'a> {
+    elements: Vec<Element>,
+    folder: &'a Path,
+    key: IdempotencyKey,
+    /// The submission, without the settings and the name of each.
+    body: SubmissionBody,
+}
+
+impl Array<'_> {
+    fn submit(mut self, client: &Client, json: bool, wait: bool) -> Result<Exit, CliError> {
+        let label = array::label(&self.key);
+        self.body.labels.push(label.clone());
+        let mut bodies = Vec::new();
+        for Element { settings, name, .. } in &self.elements {
+            bodies.push(SubmissionBody {
+                settings: Some(absolute(settings.clone(), self.folder)?),
+                name: self.body.name.clone().or_else(|| name.clone()),
+                ..self.body.clone()
+            });
         }
-    } else {
-        settings
-    };
-    let spec = settings.clone().check()?;
-    places::check(&spec, settings.job_file.as_deref())?;
-    let folder =
-        env::current_dir().map_err(|error| CliError::NoFolder(crate::store::plain(&error)))?;
-    Ok(run::Begun::Settings(absolute(settings, &folder)?.into()))
+        let mut ids = BTreeSet::new();
+        for (element, body) in self.elements.iter().zip(&bodies) {
+            let key = element.key(&self.key)?;
+            let job = client
+                .submit(body, &key)
+                .map_err(|error| self.stopped(ids.len(), explained(error, &key)))?;
+            ids.insert(job.id.0);
+            match json {
+                true => say_json(&job),
+                false => {
+                    let JobView { id, state, .. } = job;
+                    let input = element.settings.input.iter().map(|path| path.display());
+                    let input: Vec<_> = input.map(|path| path.to_string()).collect();
+                    say(&format!("job {id} {state}: {}", input.join(", ")));
+                }
+            }
+        }
+        if wait {
+            let waiting = Waiting {
+                client,
+                any: false,
+                until: None,
+                json,
+            };
+            return waiting.wait(ids);
+        }
+        if !json {
+            let jobs = counted(ids.len() as u64, "job");
+            say(&format!(
+                "{jobs}; molsieve wait --label {label} waits for the end"
+            ));
+        }
+        Ok(Exit::Done)
+    }
+
+    /// The error after so many submissions.
+    fn stopped(&self, done: usize, error: CliError) -> CliError {
+        match done {
+            0 => error,
+            done => CliError::ArrayStopped {
+                error: Box::new(error),
+                done,
+                of: self.elements.len(),
+                key: self.key.to_string(),
+            },
+        }
+    }
 }
 
 fn report(job: &JobView, json: bool, wait: bool) {
@@ -119,6 +214,7 @@ fn body(settings: JobSettings, name: Option<String>, priority: i32) -> Submissio
         name,
         priority,
         mode,
+        ..SubmissionBody::default()
     }
 }
 

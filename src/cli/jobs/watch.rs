@@ -60,8 +60,8 @@ struct View {
     display: Option<Display>,
     /// The job's last progress.
     progress: Progress,
-    /// The state that was shown last.
-    shown: Option<State>,
+    /// The state that was shown last, and how many jobs the job waited for.
+    shown: Option<(State, usize)>,
 }
 
 impl View {
@@ -101,8 +101,9 @@ impl View {
         if self.display.is_none() {
             return say(&line_of(ClientAnswer::State { job }));
         }
+        let now = (job.state, job.waits_for_jobs.len());
         // The end is shown by `end`. Not every event changes the state.
-        if !job.state.is_final() && self.shown.replace(job.state) != Some(job.state) {
+        if !job.state.is_final() && self.shown.replace(now) != Some(now) {
             let stands = shown::stands(job, jiff::Timestamp::now());
             self.say(&format!("job {} {stands}", self.id));
         }

@@ -159,6 +159,7 @@ impl Asker {
             Request::Priority(id, priority) => {
                 let change = ChangeBody {
                     priority: Some(priority),
+                    ..ChangeBody::default()
                 };
                 let job = self.client.set(id, &change);
                 job.map(|job| format!("job {id} has priority {}", job.priority))

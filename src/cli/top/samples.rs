@@ -72,6 +72,7 @@ pub(super) fn node(jobs: &[JobView]) -> NodeView {
         },
         jobs: by_state,
         devices: Vec::new(),
+        gpus: Vec::new(),
         memory_available_bytes: 12 << 30,
         load: [1.5, 0.75, 0.25],
     }

@@ -48,6 +48,9 @@ pub enum ApiError {
     /// The user has reached the limit of connections or streams.
     #[error("too many {0} at a time; try again in a moment")]
     TooMany(&'static str),
+    /// The daemon accepts no jobs for this reason.
+    #[error("{0}")]
+    NotReady(Refusal),
     /// The core refuses the request.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -64,6 +67,10 @@ impl ApiError {
 
     /// Status and code: the only table of them.
     pub fn status(&self) -> (StatusCode, ErrorCode) {
+        if let Self::NotReady(refusal) = self {
+            let (_, code) = Self::Refused(refusal.clone()).status();
+            return (StatusCode::SERVICE_UNAVAILABLE, code);
+        }
         use ErrorCode as C;
         use StatusCode as S;
         match self {
@@ -78,9 +85,15 @@ impl ApiError {
             Self::Denied(_) | Self::Refused(Refusal::Forbidden(_)) => (S::FORBIDDEN, C::Forbidden),
             Self::Refused(Refusal::NotEnded(_)) => (S::CONFLICT, C::NotEnded),
             Self::Refused(Refusal::Ended(..)) => (S::CONFLICT, C::Ended),
+            Self::Refused(Refusal::NotWaiting(..)) => (S::CONFLICT, C::NotWaiting),
             Self::Refused(Refusal::IdempotencyConflict(_)) => (S::CONFLICT, C::IdempotencyConflict),
             Self::Refused(Refusal::TooLarge { .. }) => (S::UNPROCESSABLE_ENTITY, C::TooLarge),
-            Self::TooMany(_) | Self::Refused(Refusal::Busy) => (S::SERVICE_UNAVAILABLE, C::Busy),
+            Self::Refused(Refusal::Quota(_)) => (S::TOO_MANY_REQUESTS, C::Quota),
+            Self::Refused(Refusal::QueueFull(_)) => (S::SERVICE_UNAVAILABLE, C::QueueFull),
+            Self::TooMany(_) | Self::NotReady(_) | Self::Refused(Refusal::Busy) => {
+                (S::SERVICE_UNAVAILABLE, C::Busy)
+            }
+            Self::Refused(Refusal::StateFull(_)) => (S::INSUFFICIENT_STORAGE, C::StateFull),
             Self::Refused(Refusal::Store(_)) => (S::INTERNAL_SERVER_ERROR, C::Store),
             Self::Refused(Refusal::Encode { .. }) => (S::INTERNAL_SERVER_ERROR, C::Encode),
         }

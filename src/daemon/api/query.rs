@@ -12,9 +12,9 @@ use super::error::ApiError;
 use crate::{
     daemon::{
         action::ListQuery,
-        job::{JobId, State},
+        job::{JobId, Label, State},
     },
-    limits::LIST_JOBS_MAX,
+    limits::{JOB_LABELS_MAX, LIST_JOBS_MAX},
 };
 
 /// Jobs of a list when no limit is given.
@@ -36,10 +36,18 @@ pub struct ListParams {
     #[serde(default, deserialize_with = "states")]
     #[param(value_type = Option<Vec<State>>, style = Form, explode = false, min_items = 1, nullable = false)]
     state: Vec<State>,
+    /// Only jobs with all of these labels, separated by commas.
+    #[serde(default, deserialize_with = "labels")]
+    #[param(value_type = Option<Vec<String>>, style = Form, explode = false, min_items = 1, nullable = false)]
+    label: Vec<Label>,
     /// Only jobs of this user (uid).
     #[serde(default, deserialize_with = "number::<0, { u32::MAX as u64 }, _>")]
     #[param(minimum = 0, maximum = 4294967295_i64, nullable = false)]
     user: Option<u64>,
+    /// Only your own jobs.
+    #[serde(default)]
+    #[param(default = false)]
+    pub mine: bool,
     /// Only jobs with smaller numbers.
     #[serde(default, deserialize_with = "number::<1, NUMBER_MAX, _>")]
     #[param(minimum = 1, maximum = 9223372036854775807_i64, nullable = false)]
@@ -60,6 +68,7 @@ impl From<ListParams> for ListQuery {
         Self {
             states: params.state,
             uid: params.user.map(small),
+            labels: params.label,
             before: params.before.map(JobId),
             limit: params.limit.map_or(LIST_JOBS_DEFAULT, small),
         }
@@ -150,7 +159,7 @@ pub(super) fn single<'a>(
 }
 
 /// Digits only, from `LEAST` to `MOST`.
-fn number<'de, const LEAST: u64, const MOST: u64, D: Deserializer<'de>>(
+pub(super) fn number<'de, const LEAST: u64, const MOST: u64, D: Deserializer<'de>>(
     text: D,
 ) -> Result<Option<u64>, D::Error> {
     let text = String::deserialize(text)?;
@@ -168,7 +177,7 @@ fn in_range(text: &str, least: u64, most: u64) -> Result<u64, String> {
 }
 
 /// States separated by commas; sorted, each once.
-fn states<'de, D: Deserializer<'de>>(text: D) -> Result<Vec<State>, D::Error> {
+pub(super) fn states<'de, D: Deserializer<'de>>(text: D) -> Result<Vec<State>, D::Error> {
     let text = String::deserialize(text)?;
     let words = text.split(',');
     let mut states = words
@@ -178,6 +187,21 @@ fn states<'de, D: Deserializer<'de>>(text: D) -> Result<Vec<State>, D::Error> {
     states.sort_unstable();
     states.dedup();
     Ok(states)
+}
+
+/// Labels separated by commas; sorted, each once.
+pub(super) fn labels<'de, D: Deserializer<'de>>(text: D) -> Result<Vec<Label>, D::Error> {
+    let text = String::deserialize(text)?;
+    let labels = text.split(',').map(str::parse);
+    let mut labels: Vec<Label> = labels.collect::<Result<_, _>>().map_err(D::Error::custom)?;
+    if labels.len() > JOB_LABELS_MAX {
+        return Err(D::Error::custom(format!(
+            "has more than {JOB_LABELS_MAX} labels"
+        )));
+    }
+    labels.sort_unstable();
+    labels.dedup();
+    Ok(labels)
 }
 
 /// A job number as a path writes it; each has one spelling.

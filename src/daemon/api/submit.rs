@@ -1,5 +1,7 @@
 //! A submission: its headers, and its body of JSON with the settings of a job.
 
+mod options;
+
 use std::{fmt, marker::PhantomData, path::PathBuf};
 
 use axum::http::{HeaderMap, Uri, header};
@@ -11,6 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use self::options::options;
 use super::{
     error::ApiError,
     query::{NoParams, parameters, single},
@@ -26,7 +29,7 @@ use crate::{
 };
 
 /// A job to submit.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Submission)]
 pub struct SubmissionBody {
@@ -50,6 +53,26 @@ pub struct SubmissionBody {
     #[serde(default)]
     #[schema(required = false)]
     pub mode: Mode,
+    /// Words to find the job by, plain or KEY=VALUE.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, max_items = 16)]
+    pub labels: Vec<String>,
+    /// Jobs that must be done before it starts. If one of them fails or is cancelled, so is this job.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, max_items = 1000)]
+    pub after: Vec<u64>,
+    /// Jobs that must have ended before it starts, in whatever way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, max_items = 1000)]
+    pub after_any: Vec<u64>,
+    /// Restarts without progress after which it fails: at most those of the daemon, which are the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1000, nullable = false)]
+    pub retries: Option<u32>,
+    /// A command, or `http://127.0.0.1:PORT/PATH` or `unix:/PATH` for a POST, that reports its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 1024, nullable = false)]
+    pub notify: Option<String>,
 }
 
 fn is_zero(priority: &i32) -> bool {
@@ -98,12 +121,15 @@ pub(super) fn parse(
     let body: SubmissionBody = read(body)?;
     let settings = body
         .settings
+        .as_ref()
         .ok_or_else(|| ApiError::invalid("settings", "is missing"))?;
-    check_settings(&settings)?;
+    check_settings(settings)?;
     check_name(body.name.as_deref())?;
     check_priority(body.priority)?;
+    let options = options(&body)?;
     Ok(SubmitRequest {
-        settings,
+        options,
+        settings: settings.clone(),
         name: body.name,
         priority: body.priority,
         mode: body.mode,
@@ -224,7 +250,7 @@ fn check_settings(settings: &JobSettings) -> Result<(), ApiError> {
         .clone()
         .check()
         .map(drop)
-        .map_err(|error| in_setting(&error))
+        .map_err(|error| in_setting("settings.", &error))
 }
 
 fn check_paths(name: &str, paths: &[PathBuf]) -> Result<(), ApiError> {
@@ -251,13 +277,11 @@ fn check_paths(name: &str, paths: &[PathBuf]) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The flag `--part-size` is `settings.part_size` in the body.
-fn in_setting(error: &ConfigError) -> ApiError {
+/// The flag `--part-size` is `settings.part_size` in the body of a submission; `place` is what precedes the name.
+pub(super) fn in_setting(place: &str, error: &ConfigError) -> ApiError {
     let key = |flag: &str| {
-        format!(
-            "settings.{}",
-            flag.trim_start_matches('-').replace('-', "_")
-        )
+        let name = flag.trim_start_matches('-').replace('-', "_");
+        format!("{place}{name}")
     };
     match error {
         ConfigError::Missing(flag) => ApiError::invalid(key(flag), "is missing"),

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     daemon::{
-        action::{ListQuery, SubmitRequest},
+        action::{Caller, ListQuery, SubmitRequest},
         job::{
             Course, Demand, GpuDemand, Job, JobChange, JobId, Mode, ProcessIdentity, Resources,
-            State, Submission,
+            State, Submission, WaitsFor,
         },
         refusal::{ErrorCode, Refusal},
         view::JobView,
@@ -133,6 +133,106 @@ fn what_is_wrong_with_a_submission_is_named() {
     }
 }
 
+#[test]
+fn the_options_of_a_submission_are_read_and_what_is_wrong_with_them_is_named() {
+    let mut body = settings(json!({}));
+    let plain = submit(&body).unwrap().options;
+    assert_eq!(plain, Default::default());
+    for (key, value) in [
+        ("labels", json!(["b", "a=1", "b"])),
+        ("after", json!([7, 3, 7])),
+        ("after_any", json!([9, 3])),
+        ("retries", json!(0)),
+        ("notify", json!("echo 'a b'")),
+    ] {
+        body[key] = value;
+    }
+    let options = submit(&body).unwrap().options;
+    let texts: Vec<_> = options.labels.iter().map(|label| label.as_str()).collect();
+    assert_eq!(texts, ["a=1", "b"]);
+    assert_eq!(options.after, [JobId(3), JobId(7)]);
+    assert_eq!(options.after_any, [JobId(9)]);
+    assert_eq!(options.retries, Some(0));
+    let many: Vec<String> = (0..17).map(|number| format!("l{number}")).collect();
+    for (key, value, field, words) in [
+        ("labels", json!(["a", "a b"]), "labels[1]", "1 to 64"),
+        ("labels", json!(many), "labels", "more than 16"),
+        ("labels", json!("a"), "labels", "expected a sequence"),
+        ("after", json!([1, 0]), "after[1]", "from 1"),
+        (
+            "after",
+            json!((1..1002).collect::<Vec<u64>>()),
+            "after",
+            "at most 1000",
+        ),
+        ("after_any", json!([-1]), "after_any[0]", "u64"),
+        ("retries", json!(1001), "retries", "0 to 1000"),
+        (
+            "notify",
+            json!("http://example.org/"),
+            "notify",
+            "127.0.0.1",
+        ),
+        ("notify", json!(""), "notify", "names no command"),
+    ] {
+        let mut body = settings(json!({}));
+        body[key] = value;
+        assert_refused(&body, field, words);
+    }
+}
+
+#[test]
+fn which_jobs_to_cancel_must_be_said_and_are_ones_own() {
+    let me = Caller {
+        uid: 7,
+        gid: 7,
+        admin: false,
+    };
+    let select = |text: &str| {
+        let params = parameters::<SelectParams>(&uri(&format!("/v1/jobs/cancel{text}")))?;
+        params.query(me)
+    };
+    let all = select("?all=true").unwrap();
+    assert_eq!((all.uid, all.limit, all.states.len()), (Some(7), 1000, 0));
+    let labelled = select("?label=x&state=queued&before=9&limit=5").unwrap();
+    assert_eq!(labelled.uid, Some(7));
+    assert_eq!(labelled.labels, ["x".parse().unwrap()]);
+    assert_eq!((labelled.before, labelled.limit), (Some(JobId(9)), 5));
+    assert_eq!(select("?user=9").unwrap().uid, Some(9));
+    assert_eq!(select("?everybody=true").unwrap().uid, None);
+    for (text, field) in [
+        ("", "all"),
+        ("?before=5", "all"),
+        ("?all=false", "all"),
+        ("?all=yes", "all"),
+        ("?limit=1001&all=true", "limit"),
+        ("?job=5", "job"),
+    ] {
+        let error = select(text).unwrap_err();
+        assert_eq!(error.field(), Some(field), "{text}: {error}");
+    }
+}
+
+#[test]
+fn the_jobs_to_wait_for_are_read_sorted() {
+    let read = |body: &str| {
+        let request = Request::post("/v1/jobs/wait").header("content-type", "application/json");
+        let request = request.body(()).unwrap();
+        wait(request.uri(), request.headers(), body.as_bytes())
+    };
+    let jobs = read(r#"{"jobs": [5, 3, 5.0]}"#).unwrap();
+    assert_eq!(*jobs, [JobId(3), JobId(5)]);
+    for (body, field) in [
+        (r#"{"jobs": []}"#, Some("jobs")),
+        (r#"{"jobs": [1, 0]}"#, Some("jobs[1]")),
+        (r#"{"job": [1]}"#, Some("job")),
+        ("{}", None),
+    ] {
+        let error = read(body).unwrap_err();
+        assert_eq!(error.field(), field, "{body}: {error}");
+    }
+}
+
 fn set(body: &[u8]) -> Result<JobChange, ApiError> {
     let request = Request::patch("/v1/jobs/1").header("content-type", "application/json");
     let request = request.body(()).unwrap();
@@ -148,11 +248,22 @@ fn a_change_is_read_and_what_is_wrong_with_it_is_named() {
     ] {
         let expected = JobChange {
             priority: Some(priority),
+            ..JobChange::default()
         };
         assert_eq!(set(body.as_bytes()), Ok(expected), "{body}");
     }
+    let less = JobChange {
+        memory: Some(ByteSize(150 << 20)),
+        threads: std::num::NonZeroUsize::new(2),
+        ..JobChange::default()
+    };
+    assert_eq!(set(br#"{"memory": "150MiB", "threads": 2}"#), Ok(less));
     for (body, field, words) in [
         ("{}", "", "changes nothing"),
+        (r#"{"memory": "8EiB"}"#, "memory", "is not between"),
+        (r#"{"memory": -1}"#, "memory", ""),
+        (r#"{"threads": 0}"#, "threads", "nonzero"),
+        (r#"{"threads": 5000}"#, "threads", "is not between"),
         (r#"{"priority": null}"#, "", "changes nothing"),
         (r#"{"priority": 11}"#, "priority", "from -10 to 10"),
         (r#"{"priority": -11}"#, "priority", "from -10 to 10"),
@@ -217,10 +328,11 @@ fn keys_and_content_types_are_checked() {
 #[test]
 fn parameters_are_read_and_invalid_ones_are_named() {
     assert_eq!(
-        list("/v1/jobs?state=running,queued&user=1000&before=7&limit=20"),
+        list("/v1/jobs?state=running,queued&label=b,a=1&user=1000&before=7&limit=20"),
         Ok(ListQuery {
             states: vec![State::Queued, State::Running],
             uid: Some(1000),
+            labels: vec!["a=1".parse().unwrap(), "b".parse().unwrap()],
             before: Some(JobId(7)),
             limit: 20,
         })
@@ -234,6 +346,8 @@ fn parameters_are_read_and_invalid_ones_are_named() {
         ("/v1/jobs?stat=running", "stat"),
         ("/v1/jobs?state=", "state"),
         ("/v1/jobs?state=asleep", "state"),
+        ("/v1/jobs?label=", "label"),
+        ("/v1/jobs?label=a%20b", "label"),
         ("/v1/jobs?limit=0", "limit"),
         ("/v1/jobs?limit=1001", "limit"),
         ("/v1/jobs?limit=+5", "limit"),
@@ -295,14 +409,20 @@ fn refusals_of_the_core_have_their_statuses() {
         ),
         (Refusal::TooLarge { needs, node }, 422, "too_large"),
         (Refusal::Forbidden("no".into()), 403, "forbidden"),
+        (Refusal::Quota("full".into()), 429, "quota"),
+        (Refusal::QueueFull(19_000), 503, "queue_full"),
         (Refusal::Busy, 503, "busy"),
         (Refusal::Store(store), 500, "store"),
+        (Refusal::StateFull("/state".into()), 507, "state_full"),
         (Refusal::encode("the answer", &"x"), 500, "encode"),
     ] {
         let error = ApiError::from(refusal);
         assert_eq!(error.status().0.as_u16(), status);
         assert_eq!(error.body().error.code, code);
     }
+    let not_ready = ApiError::NotReady(Refusal::StateFull("/state".into()));
+    assert_eq!(not_ready.status().0.as_u16(), 503);
+    assert_eq!(not_ready.body().error.code, "state_full");
     let json: Value =
         serde_json::from_str(&ApiError::from(Refusal::TooLarge { needs, node }).json()).unwrap();
     assert_eq!(json["error"]["needs"]["gpu"], "one");
@@ -346,19 +466,21 @@ fn progress() -> Progress {
 #[test]
 fn a_job_is_told_with_times_in_utc() {
     assert_eq!(
-        serde_json::to_value(JobView::new(&job(), Some("ada"))).unwrap(),
+        serde_json::to_value(JobView::new(&job(), Some("ada"), None)).unwrap(),
         json!({
             "id": 17, "name": "mine", "user": {"uid": 1000, "name": "ada"}, "state": "running",
-            "priority": 2, "mode": "resume", "settings": {"input": ["/a"], "output": "/o"},
+            "labels": [], "after": [], "after_any": [], "waits_for_jobs": [], "retries": null, "notify": null,
+            "waits_for": null, "priority": 2, "mode": "resume", "settings": {"input": ["/a"], "output": "/o"},
             "demand": {"memory_bytes": 1 << 30, "threads": 2, "gpu": "none"},
             "submitted_at": "2026-11-25T17:00:00Z", "started_at": "2026-11-25T17:00:00.25Z",
             "ended_at": null, "attempts": 1, "failures": 0, "retry_at": null, "cancel_asked": false,
-            "exit_code": null, "error": null, "worker_pid": 44, "progress": progress(), "seq": 4,
+            "exit_code": null, "error": null, "worker_pid": 44, "progress": progress(),
+            "waits_for_space": null, "seq": 4,
         })
     );
     let mut late = job();
     late.submitted_at = i64::MAX;
-    let view = JobView::new(&late, None);
+    let view = JobView::new(&late, None, Some(WaitsFor::Retry));
     assert_eq!(
         view.submitted_at.to_string(),
         "9999-12-30T22:00:00.999999999Z"

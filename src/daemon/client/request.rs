@@ -5,7 +5,10 @@ use http_body_util::Full;
 use hyper::{Method, Request, header};
 
 use super::IdempotencyKey;
-use crate::daemon::{action::ListQuery, job::State};
+use crate::daemon::{
+    action::ListQuery,
+    job::{Label, State},
+};
 
 /// A body of JSON.
 #[derive(Clone, Copy)]
@@ -40,12 +43,25 @@ pub(super) fn request(
         .expect("keys and targets are visible ASCII characters")
 }
 
-pub(super) fn target(query: &ListQuery) -> String {
+/// Labels as a parameter takes them.
+pub(super) fn joined(labels: &[Label]) -> String {
+    let labels: Vec<_> = labels.iter().map(Label::as_str).collect();
+    labels.join(",")
+}
+
+/// The path of a list; `mine`: only of one's own jobs.
+pub(super) fn target(query: &ListQuery, mine: bool) -> String {
     let mut pairs = form_urlencoded::Serializer::new(String::new());
     pairs.append_pair("limit", &query.limit.to_string());
     if !query.states.is_empty() {
         let states = query.states.iter().copied().map(State::name);
         pairs.append_pair("state", &states.collect::<Vec<_>>().join(","));
+    }
+    if !query.labels.is_empty() {
+        pairs.append_pair("label", &joined(&query.labels));
+    }
+    if mine {
+        pairs.append_pair("mine", "true");
     }
     if let Some(uid) = query.uid {
         pairs.append_pair("user", &uid.to_string());

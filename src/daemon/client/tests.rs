@@ -153,7 +153,10 @@ fn an_answer_in_chunks_is_put_together() {
 fn a_change_is_sent_as_json_and_the_job_comes_back() {
     let job = job(17, "queued", 2);
     let daemon = Daemon::new(vec![answer("200 OK", &job)]);
-    let change = ChangeBody { priority: Some(-3) };
+    let change = ChangeBody {
+        priority: Some(-3),
+        ..ChangeBody::default()
+    };
     assert_eq!(daemon.client().set(17, &change), Ok(view(&job)));
     let request = daemon.requests().remove(0);
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
@@ -240,6 +243,7 @@ fn pages_are_asked_for_until_there_are_enough() {
     let query = ListQuery {
         states: vec![State::Queued, State::Running],
         uid: Some(1000),
+        labels: vec!["a=1".parse().unwrap(), "b".parse().unwrap()],
         before: None,
         limit: 250,
     };
@@ -247,7 +251,8 @@ fn pages_are_asked_for_until_there_are_enough() {
     let ids: Vec<_> = jobs.iter().map(|job| job.id.0).collect();
     assert_eq!(ids, (151..401).rev().collect::<Vec<_>>());
     let requests = daemon.requests();
-    let second = "GET /v1/jobs?limit=50&state=queued%2Crunning&user=1000&before=201 ";
+    let second =
+        "GET /v1/jobs?limit=50&state=queued%2Crunning&label=a%3D1%2Cb&user=1000&before=201 ";
     assert!(requests[1].starts_with(second), "{}", requests[1]);
 }
 

@@ -1,10 +1,14 @@
 //! The core's thread.
 
+mod fair;
+mod full_disk;
+mod output_disk;
+
 use std::{
     collections::BTreeMap,
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -13,28 +17,30 @@ use tokio::{
     time::timeout,
 };
 
+use self::full_disk::{FullDisk, LOOK_EVERY};
 use super::{
     audit,
     handle::{Core, Shared},
     message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
+    room::Room,
     take::{self, Admitted, Effect, Reply, Terms},
+    waits::Waits,
 };
 use crate::{
     daemon::{
+        gpus::{Gpus, GpusLeft},
         job::{GpuDemand, Job, JobEvent, JobId, Millis, Resources, State},
         refusal::Refusal,
-        schedule::{Grant, Queue, Running, Waiting},
+        schedule::{self, Grant, Running, Waiting},
         settings::ServeSettings,
         snapshot::{Figures, Notice},
         store::{JobStoreError, Reader, Store},
     },
-    limits::{BATCH_MESSAGES_MAX, WAITING_JOBS_MAX},
+    limits::BATCH_MESSAGES_MAX,
 };
 
 /// Pause after an error of the store.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// Longest time between two rounds of admission.
-const ROUND_EVERY: Duration = Duration::from_secs(60);
 
 /// A started core.
 pub struct StartedCore {
@@ -51,10 +57,11 @@ pub struct StartedCore {
 struct CoreLoop {
     store: Store,
     shared: Arc<Shared>,
-    queue: Queue,
+    waits: Waits,
     active: BTreeMap<JobId, ActiveJob>,
     /// Jobs to start, until their admission is committed.
     granted: Vec<Grant>,
+    full_disk: FullDisk,
     /// Messages of job processes that the store failed to record.
     again: Vec<Message>,
     launches: mpsc::UnboundedSender<Launch>,
@@ -64,6 +71,8 @@ struct CoreLoop {
     ended: BTreeMap<State, u64>,
     /// Interrupted job processes since the start.
     interruptions: u64,
+    /// When recent use was stored last.
+    saved_at: Instant,
 }
 
 /// A job that has a process, or is about to have one.
@@ -76,7 +85,7 @@ struct ActiveJob {
 /// Opens the store and starts the core's threads. `runtime` must outlive them.
 pub fn start(
     settings: &ServeSettings,
-    gpus: Vec<Option<String>>,
+    gpus: Gpus,
     runtime: &Handle,
 ) -> Result<StartedCore, JobStoreError> {
     let store = Store::open(&settings.state_dir)?;
@@ -87,16 +96,20 @@ pub fn start(
     let mut core_loop = CoreLoop {
         store,
         shared: Arc::clone(core.shared()),
-        queue: Queue::default(),
+        waits: Waits::default(),
         active: BTreeMap::new(),
         granted: Vec::new(),
+        full_disk: FullDisk::default(),
         again: Vec::new(),
         launches,
         draining: false,
         drained,
         ended: BTreeMap::new(),
         interruptions: 0,
+        saved_at: Instant::now(),
     };
+    core_loop.set_policy();
+    core_loop.restore_use()?;
     core_loop.take_up()?;
     let at_work = runtime.clone();
     let core_thread = spawn("core", move || core_loop.work(&mut messages, &at_work))?;
@@ -123,8 +136,10 @@ fn spawn(
 
 impl CoreLoop {
     fn work(&mut self, messages: &mut mpsc::Receiver<Message>, runtime: &Handle) {
+        self.look_at_state_disk();
         self.admit();
         loop {
+            self.check_space();
             let pause = self.pause();
             let next = runtime.block_on(async { timeout(pause, messages.recv()).await });
             let batch = match next {
@@ -135,7 +150,9 @@ impl CoreLoop {
             if !batch.is_empty() {
                 self.commit(batch);
             }
+            self.look_at_state_disk();
             self.admit();
+            self.save_use(false);
             let over = self.draining && self.active.is_empty() && self.again.is_empty();
             self.drained
                 .send_if_modified(|drained| over && !std::mem::replace(drained, over));
@@ -144,14 +161,16 @@ impl CoreLoop {
 
     /// Time until there may be work without a message.
     fn pause(&self) -> Duration {
-        if !self.again.is_empty() || !self.granted.is_empty() {
+        let retries = !self.again.is_empty() || !self.granted.is_empty();
+        if retries || self.full_disk.is_full() || !self.store.reserve().1 {
             return STORE_PAUSE;
         }
         let now = now();
-        let wake = self.queue.next_wake(now).map_or(ROUND_EVERY, |at| {
+        let wakes = [self.waits.queue.next_wake(now), self.next_space_check(now)];
+        let wake = wakes.into_iter().flatten().min().map_or(LOOK_EVERY, |at| {
             Duration::from_millis((at - now).unsigned_abs())
         });
-        wake.min(ROUND_EVERY)
+        wake.min(LOOK_EVERY)
     }
 
     fn batch(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) -> Vec<Message> {
@@ -168,11 +187,16 @@ impl CoreLoop {
     /// Takes over the jobs of an earlier daemon.
     fn take_up(&mut self) -> Result<(), JobStoreError> {
         let mut gone = Vec::new();
-        for job in self.store.unfinished()? {
-            if let Some(waiting) = Waiting::of(&job) {
-                self.queue.insert(waiting);
-                continue;
+        // Only those with a process are kept as a whole.
+        let mut active = Vec::new();
+        let budget = self.shared.settings().budget;
+        let Self { store, waits, .. } = self;
+        store.each_unfinished(|job| {
+            if !waits.note(&job, &budget) {
+                active.push(job);
             }
+        })?;
+        for job in active {
             let id = job.id;
             match &job.course.process {
                 Some(process) => {
@@ -184,8 +208,11 @@ impl CoreLoop {
                 None => gone.push(Message::Process(id, ProcessMessage::Gone)),
             }
             let gpu = job.submission.demand.gpu != GpuDemand::None;
-            let gpu = gpu.then(|| self.free_gpu()).flatten();
+            let gpu = gpu.then(|| self.gpus_left().find(0)).flatten();
             self.engage(&job, gpu);
+        }
+        for (id, uid) in self.store.notifications()? {
+            self.launches.send(Launch::Notify(id, uid)).ok();
         }
         if !gone.is_empty() {
             self.commit(gone);
@@ -195,20 +222,26 @@ impl CoreLoop {
 
     fn terms(&self) -> Terms {
         let now = now();
+        let settings = self.shared.settings();
         Terms {
             now,
-            retry: self.shared.settings.retry,
-            ended_before: now - self.shared.settings.keep.as_millis() as Millis,
+            retry: settings.retry,
+            ended_before: now - settings.keep.as_millis() as Millis,
             draining: self.draining,
-            full: self.queue.len() >= WAITING_JOBS_MAX,
         }
     }
 
     /// Applies messages in one transaction, then follows up on each.
     fn commit(&mut self, batch: Vec<Message>) {
-        let terms = self.terms();
+        if self.full_disk.is_full() {
+            return self.commit_from_reserve(batch);
+        }
+        let (terms, settings) = (self.terms(), self.shared.settings());
+        let room = Room::new(&self.waits, &settings);
         let effects = self.store.write(|tx| {
-            let taken = batch.iter().map(|message| take::take(tx, message, &terms));
+            let taken = batch
+                .iter()
+                .map(|message| take::take(tx, message, &terms, &room));
             taken.collect::<Result<Vec<Effect>, JobStoreError>>()
         });
         match effects {
@@ -217,6 +250,7 @@ impl CoreLoop {
                     self.follow(message, effect);
                 }
             }
+            Err(error) if self.store.is_full(&error) => self.commit_from_reserve(batch),
             Err(error) => self.not_stored(batch, &error),
         }
     }
@@ -226,7 +260,10 @@ impl CoreLoop {
         tracing::error!("{error}");
         for message in batch {
             if message.is_request() {
-                let refusal = Refusal::Store(error.to_string());
+                let refusal = match self.full_disk.is_full() {
+                    true => self.shared.state_full(),
+                    false => Refusal::Store(error.to_string()),
+                };
                 message.answer(Err(refusal), || Ok(Figures::default()));
             } else {
                 self.again.push(message);
@@ -240,12 +277,16 @@ impl CoreLoop {
         if let Some(job) = effect.changed {
             match &message {
                 Message::Set(..) => self.note_change(&job),
+                Message::Process(_, ProcessMessage::SpaceChecked(_)) => self.note_checked(&job),
                 _ => self.note(job),
             }
         }
+        effect.also.into_iter().for_each(|job| self.note(job));
         match &message {
             Message::Process(id, ProcessMessage::Said(_)) => self.publish(Notice::Log(*id)),
             Message::Drain => self.drain(),
+            Message::Reload => self.set_policy(),
+            Message::Process(id, ProcessMessage::SpaceChecked(_)) => self.waits.space.checked(*id),
             // In any state: the process has ended.
             Message::Process(
                 id,
@@ -260,17 +301,16 @@ impl CoreLoop {
         if let Ok(Reply::Submitted(submitted)) = &mut answer {
             self.shared.add_progress(&mut submitted.job);
         }
-        message.answer(answer, || self.figures());
+        match message {
+            // The asker may be gone.
+            Message::Standing(asked, to) => drop(to.send(Ok(self.standing(asked)))),
+            message => message.answer(answer, || self.figures()),
+        }
     }
 
     /// Updates memory to a committed job, and publishes the change.
     fn note(&mut self, job: Job) {
-        match Waiting::of(&job) {
-            Some(waiting) => self.queue.insert(waiting),
-            None => {
-                self.queue.remove(job.id);
-            }
-        }
+        self.waits.note(&job, &self.shared.settings().budget);
         let course = &job.course;
         if course.ending.is_some()
             && let Some(worker) = self.active.get(&job.id)
@@ -279,6 +319,10 @@ impl CoreLoop {
         }
         if course.state.is_final() {
             *self.ended.entry(course.state).or_default() += 1;
+            if job.submission.options.notify.is_some() {
+                let notify = Launch::Notify(job.id, job.submission.uid);
+                self.launches.send(notify).ok();
+            }
         }
         if course.state == State::Interrupted {
             self.interruptions += 1;
@@ -288,6 +332,7 @@ impl CoreLoop {
             let error = course.error.as_deref().unwrap_or_default();
             let (id, owner, state) = (job.id, job.submission.uid, course.state.name());
             tracing::info!(job = id.0, owner, state, error, "job {id} is {state}");
+            output_disk::log_wait(&job);
         }
         self.publish(Notice::State(job.id, course.state));
     }
@@ -295,8 +340,12 @@ impl CoreLoop {
     /// Updates memory to a committed job whose user has changed it, and publishes the change.
     fn note_change(&mut self, job: &Job) {
         if let Some(waiting) = Waiting::of(job) {
-            self.queue.replace(waiting, now());
+            self.waits.queue.replace(waiting, now());
+            // Its start was not committed, and it may need other resources now.
+            self.granted.retain(|grant| grant.id != job.id);
         }
+        let budget = &self.shared.settings().budget;
+        self.waits.oversized.note(job, budget);
         self.publish(Notice::State(job.id, job.course.state));
     }
 
@@ -307,10 +356,11 @@ impl CoreLoop {
 
     /// Starts the jobs that are next.
     fn admit(&mut self) {
-        if self.draining {
+        if self.draining || self.full_disk.is_full() {
             return;
         }
         // Start no further job until earlier starts are committed.
+        self.waits.look_at_budget(&self.shared.settings().budget);
         if self.granted.is_empty() {
             self.granted = self.round();
         }
@@ -321,15 +371,16 @@ impl CoreLoop {
 
     fn round(&mut self) -> Vec<Grant> {
         let running: Vec<Running> = self.active.values().map(|worker| worker.running).collect();
-        self.queue
-            .round(&self.shared.settings.budget, &running, now())
+        let budget = self.shared.settings().budget;
+        let gpus = self.gpus_left();
+        self.waits.queue.round_on(&budget, gpus, &running, now())
     }
 
     /// Commits that the granted jobs are admitted, then has their processes started.
     fn start_granted(&mut self) {
         let (terms, granted) = (self.terms(), &self.granted);
         let admitted = self.store.write(|tx| {
-            let admit = |grant: &Grant| Ok((take::admit(tx, grant.id, &terms)?, grant.gpu));
+            let admit = |grant: &Grant| Ok((take::admit(tx, grant.id, &terms)?, grant.place));
             granted
                 .iter()
                 .map(admit)
@@ -344,16 +395,21 @@ impl CoreLoop {
                     }
                 }
             }
+            Err(error) if self.store.is_full(&error) => self.note_full_disk(),
             Err(error) => tracing::error!("{error}"),
         }
     }
 
-    fn launch(&mut self, admitted: Admitted, gpu: bool) {
-        let Admitted { job, settings } = admitted;
+    fn launch(&mut self, admitted: Admitted, gpu: Option<usize>) {
+        let Admitted {
+            job,
+            settings,
+            also,
+        } = admitted;
         let Some(settings) = settings else {
-            return self.note(job);
+            self.note(job);
+            return also.into_iter().for_each(|job| self.note(job));
         };
-        let gpu = gpu.then(|| self.free_gpu()).flatten();
         let wanted = self.engage(&job, gpu);
         let start = ProcessStart {
             id: job.id,
@@ -361,7 +417,7 @@ impl CoreLoop {
             settings,
             mode: job.mode_of_next_attempt(),
             opened: job.course.opened,
-            gpu: gpu.map(|index| self.shared.gpus.get(index).cloned().flatten()),
+            gpu: gpu.map(|place| self.shared.gpus().get(place)?.uuid.clone()),
             wanted,
         };
         self.note(job);
@@ -387,18 +443,23 @@ impl CoreLoop {
         receiver
     }
 
-    fn free_gpu(&self) -> Option<usize> {
-        let taken = |index: &usize| self.active.values().any(|w| w.gpu == Some(*index));
-        (0..self.shared.settings.budget.gpus as usize).find(|index| !taken(index))
+    /// What the GPUs have left for further jobs.
+    fn gpus_left(&self) -> GpusLeft {
+        let taken = self.active.values().filter_map(|job| {
+            let bytes = schedule::device_bytes(&job.running.demand);
+            Some((job.gpu?, bytes))
+        });
+        self.shared.gpus().left(taken)
     }
 
     /// The daemon stops: asks every job process to stop.
     fn drain(&mut self) {
         self.draining = true;
         self.shared.close();
+        self.save_use(true);
         let ids: Vec<JobId> = self.active.keys().copied().collect();
         let terms = self.terms();
-        let asked = self.store.write(|tx| {
+        let asked = self.store.write_from_reserve(|tx| {
             let ask = |id: &JobId| take::apply_event(tx, *id, JobEvent::DrainAsked, &terms);
             ids.iter()
                 .map(ask)
@@ -428,7 +489,12 @@ impl CoreLoop {
         let jobs = self.store.counts();
         Ok(Figures {
             admitted,
-            waiting: self.queue.len() as u64,
+            waiting: self.waits.len() as u64,
+            waiting_for_space: self.waits.space.len() as u64,
+            too_large: self.waits.oversized.count(),
+            gpu_places: self.active.values().filter_map(|job| job.gpu).collect(),
+            state_full: self.full_disk.is_full(),
+            reserve_bytes: self.store.reserve().0,
             jobs: jobs.map_err(|error| Refusal::Store(error.to_string()))?,
             ended: self.ended.clone(),
             interruptions: self.interruptions,

@@ -3,28 +3,35 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
 
+use nix::unistd::Uid;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::message::{Answer, Message, ProcessMessage};
+use super::{
+    message::{Answer, Message, ProcessMessage},
+    room,
+};
 use crate::{
     daemon::{
-        action::{Caller, ListQuery, SubmitRequest},
+        action::{Bulk, Caller, ListQuery, SubmitRequest},
         admission,
-        job::{Job, JobChange, JobId},
+        gpus::{Gpus, JobGpu},
+        job::{GpuDemand, Job, JobChange, JobId, WaitsFor},
         refusal::Refusal,
+        schedule,
         settings::ServeSettings,
-        snapshot::{Figures, Notice, Submitted},
+        snapshot::{Asked, End, Figures, Notice, Selected, Standing, Submitted},
         store::{JobStoreError, Reader},
     },
     limits::{
         EVENT_BACKLOG_MAX, EVENTS_PER_READ_MAX, LOG_READ_BYTES_MAX, MESSAGES_WAITING_MAX,
         READS_WAITING_MAX,
     },
+    nvidia::NvidiaDevice,
     report::event::Progress,
 };
 
@@ -41,16 +48,38 @@ pub struct Core {
 
 /// What handles and the core's threads share.
 pub(super) struct Shared {
-    pub(super) settings: ServeSettings,
-    /// UUID of each GPU of the budget; none for a GPU whose UUID is unknown.
-    pub(super) gpus: Vec<Option<String>>,
+    settings: RwLock<Arc<ServeSettings>>,
+    /// The GPUs for jobs.
+    gpus: Mutex<Gpus>,
     pub(super) notices: broadcast::Sender<Notice>,
     /// The last progress event of each running job.
     progress: Mutex<HashMap<JobId, Arc<Progress>>>,
     open: AtomicBool,
+    /// Whether the disk of the state directory is full.
+    state_full: AtomicBool,
 }
 
 impl Shared {
+    /// The settings of the daemon, as the last reload has left them.
+    pub(super) fn settings(&self) -> Arc<ServeSettings> {
+        let settings = self.settings.read();
+        Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_state_full(&self, full: bool) {
+        self.state_full.store(full, Relaxed);
+    }
+
+    /// The refusal of what the disk of the state directory has no space for.
+    pub(super) fn state_full(&self) -> Refusal {
+        Refusal::StateFull(self.settings().state_dir.clone())
+    }
+
+    /// The GPUs for jobs.
+    pub(super) fn gpus(&self) -> MutexGuard<'_, Gpus> {
+        self.gpus.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Stops accepting jobs.
     pub(super) fn close(&self) {
         self.open.store(false, Relaxed);
@@ -75,16 +104,17 @@ impl Shared {
 impl Core {
     pub(super) fn new(
         settings: &ServeSettings,
-        gpus: Vec<Option<String>>,
+        gpus: Gpus,
     ) -> (Self, mpsc::Receiver<Message>, mpsc::Receiver<Ask>) {
         let (messages, to_core) = mpsc::channel(MESSAGES_WAITING_MAX);
         let (asks, to_reader) = mpsc::channel(READS_WAITING_MAX);
         let shared = Shared {
-            settings: settings.clone(),
-            gpus,
+            settings: RwLock::new(Arc::new(settings.clone())),
+            gpus: Mutex::new(gpus),
             notices: broadcast::channel(EVENT_BACKLOG_MAX).0,
             progress: Mutex::default(),
             open: AtomicBool::new(true),
+            state_full: AtomicBool::new(false),
         };
         let core = Self {
             shared: Arc::new(shared),
@@ -98,9 +128,56 @@ impl Core {
         &self.shared
     }
 
-    /// The settings of the daemon.
-    pub fn settings(&self) -> &ServeSettings {
-        &self.shared.settings
+    /// The settings of the daemon, as the last reload has left them.
+    pub fn settings(&self) -> Arc<ServeSettings> {
+        self.shared.settings()
+    }
+
+    /// Replaces the settings. What a reload cannot change must be as before.
+    pub async fn reload(&self, settings: ServeSettings) {
+        let new = Arc::new(settings);
+        *self
+            .shared
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = new;
+        self.tell(Message::Reload).await;
+    }
+
+    /// What a job waits for; `None` if it does not wait.
+    pub fn waits_for(&self, job: &Job) -> Option<WaitsFor> {
+        let now = jiff::Timestamp::now().as_millisecond();
+        let waits_for = WaitsFor::of(job, &self.settings().budget, now)?;
+        let demand = &job.submission.demand;
+        let lacks_gpu = || {
+            let bytes = schedule::device_bytes(demand);
+            demand.gpu == GpuDemand::One && !self.shared.gpus().left([]).could_take(bytes)
+        };
+        match waits_for {
+            WaitsFor::Resources if lacks_gpu() => Some(WaitsFor::Gpu),
+            other => Some(other),
+        }
+    }
+
+    /// Takes notice of the state of the NVIDIA devices.
+    pub async fn see_gpus(&self, devices: &[NvidiaDevice]) {
+        let news = self.shared.gpus().see(devices);
+        for line in &news {
+            tracing::warn!("{line}");
+        }
+        if !news.is_empty() {
+            self.tell(Message::Gpus).await;
+        }
+    }
+
+    /// The GPUs for jobs, of which jobs have these places.
+    pub fn job_gpus(&self, places: &[usize]) -> Vec<JobGpu> {
+        self.shared.gpus().shown(places)
+    }
+
+    /// Whether there are GPUs for jobs.
+    pub fn has_gpus(&self) -> bool {
+        !self.shared.gpus().is_empty()
     }
 
     /// Submits a job.
@@ -109,8 +186,11 @@ impl Core {
         caller: Caller,
         request: SubmitRequest,
     ) -> Result<Submitted, Refusal> {
-        let submission = admission::admissible(caller, request, &self.shared.settings.budget)?;
-        self.ask(|answer| Message::Submit(Box::new(submission), answer))
+        admission::check_notify(caller, &request.options, Uid::effective().as_raw())?;
+        let settings = self.settings();
+        let submission =
+            admission::admissible(caller, request, &settings.budget, &settings.quotas)?;
+        self.ask(|answer| Message::Submit(caller, Box::new(submission), answer))
             .await
     }
 
@@ -157,6 +237,33 @@ impl Core {
         self.ask(|answer| Message::Forget(caller, id, answer)).await
     }
 
+    /// Cancels or forgets the jobs of a query that the caller may see, as many as its limit says.
+    pub async fn many(
+        &self,
+        caller: Caller,
+        bulk: Bulk,
+        query: ListQuery,
+    ) -> Result<Selected, Refusal> {
+        let many = |answer| Message::Many(caller, bulk, Box::new(query), answer);
+        self.ask(many).await
+    }
+
+    /// State and exit code of each of these jobs, in the order of their numbers. Fails if one does not exist, or
+    /// the caller may not see it.
+    pub async fn ends(&self, caller: Caller, ids: &Arc<[JobId]>) -> Result<Vec<End>, Refusal> {
+        let visible_to = (!caller.admin).then_some(caller.uid);
+        let asked = Arc::clone(ids);
+        let mut ends = self
+            .read(move |reader| reader.ends(&asked, visible_to))
+            .await?;
+        ends.sort_unstable_by_key(|(id, ..)| *id);
+        let missing = |id: &&JobId| ends.binary_search_by_key(*id, |(id, ..)| *id).is_err();
+        match ids.iter().find(missing) {
+            Some(id) => Err(Refusal::NotFound(*id)),
+            None => Ok(ends),
+        }
+    }
+
     /// The job after each of its state events with a number above `after`, oldest first, at most ten.
     pub async fn history(
         &self,
@@ -188,14 +295,40 @@ impl Core {
             .await
     }
 
+    /// A user's quota and what is used of it. Admins may ask for every user, others for themselves.
+    pub async fn standing(&self, caller: Caller, uid: u32) -> Result<Option<Standing>, Refusal> {
+        let own = uid == caller.uid;
+        if !own && !caller.admin {
+            return Ok(None);
+        }
+        let asked = Asked {
+            uid,
+            gid: own.then_some(caller.gid),
+            admin: own && caller.admin || uid == 0,
+        };
+        self.ask(|answer| Message::Standing(asked, answer))
+            .await
+            .map(Some)
+    }
+
     /// What the core has admitted and counted.
     pub async fn figures(&self) -> Result<Figures, Refusal> {
         self.ask(Message::Figures).await
     }
 
-    /// Whether jobs are accepted: false while the daemon stops.
-    pub fn ready(&self) -> bool {
-        self.shared.open.load(Relaxed)
+    /// Whether jobs are accepted; why not, if the daemon stops, its disk is full, or the queue is full for all but admins.
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        if !self.shared.open.load(Relaxed) {
+            return Err(Refusal::Busy);
+        }
+        if self.shared.state_full.load(Relaxed) {
+            return Err(self.shared.state_full());
+        }
+        let waiting = self.figures().await?.waiting;
+        match room::is_full(waiting) {
+            true => Err(Refusal::QueueFull(waiting)),
+            false => Ok(()),
+        }
     }
 
     /// Ready once the core's thread has ended, which it should not.
@@ -279,29 +412,9 @@ impl Core {
 impl Core {
     /// A core that is always busy, for tests of the HTTP side.
     pub(crate) fn busy() -> Self {
-        let settings = ServeSettings {
-            socket: "/nowhere/socket".into(),
-            state_dir: "/nowhere".into(),
-            budget: crate::daemon::job::Resources {
-                memory_bytes: 1 << 40,
-                threads: 64,
-                gpus: 1,
-            },
-            group: None,
-            admin_group: None,
-            keep: Default::default(),
-            retry: crate::daemon::job::RetryPolicy {
-                failures_max: 1,
-                first_delay_ms: 0,
-                delay_ms_max: 0,
-            },
-            silence: Default::default(),
-            log_format: crate::daemon::settings::LogFormat::Text,
-            log_file: None,
-            metrics_listen: None,
-        };
+        let settings = ServeSettings::plain();
         // No thread receives its messages.
-        let (core, _, _) = Self::new(&settings, Vec::new());
+        let (core, _, _) = Self::new(&settings, Gpus::default());
         core.shared.close();
         core
     }

@@ -5,10 +5,10 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     config::JobSettings,
     daemon::{
-        action::Caller,
+        action::{Bulk, Caller, ListQuery},
         job::{Job, JobChange, JobId, Mode, ProcessEnd, ProcessIdentity, Submission},
         refusal::Refusal,
-        snapshot::{Figures, Submitted},
+        snapshot::{Asked, Figures, Selected, Standing, Submitted},
     },
 };
 
@@ -18,17 +18,25 @@ pub(in crate::daemon) type Answer<T> = oneshot::Sender<Result<T, Refusal>>;
 /// A message to the core.
 pub(in crate::daemon) enum Message {
     /// A user submits a job.
-    Submit(Box<Submission>, Answer<Submitted>),
+    Submit(Caller, Box<Submission>, Answer<Submitted>),
     /// A user cancels a job.
     Cancel(Caller, JobId, Answer<Job>),
     /// A user changes a job.
     Set(Caller, JobId, JobChange, Answer<Job>),
     /// A user forgets a job.
     Forget(Caller, JobId, Answer<()>),
+    /// A user cancels or forgets the jobs of a query.
+    Many(Caller, Bulk, Box<ListQuery>, Answer<Selected>),
     /// A request for the core's figures.
     Figures(Answer<Figures>),
+    /// A request for a user's quota and what is used of it.
+    Standing(Asked, Answer<Standing>),
+    /// The settings have changed.
+    Reload,
     /// A message about the process of a job.
     Process(JobId, ProcessMessage),
+    /// A GPU was left out, or is well again.
+    Gpus,
     /// Forget jobs that ended long ago.
     Prune,
     /// The daemon stops: accept and start nothing more, and ask job processes to stop.
@@ -51,6 +59,32 @@ pub(in crate::daemon) enum ProcessMessage {
     Ended(ProcessEnd),
     /// It belonged to an earlier daemon, and is gone.
     Gone,
+    /// The notification of its job's end was made.
+    Notified,
+    /// The disk on which its job waits for space was checked.
+    SpaceChecked(SpaceFinding),
+}
+
+/// What a check of a disk has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::daemon) enum SpaceFinding {
+    /// The space that the job needs, or an error that the job's own process must report.
+    Enough,
+    /// Too few bytes, if they are known.
+    Full(Option<u64>),
+}
+
+/// A disk to check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::daemon) struct SpaceCheck {
+    /// The job that waits.
+    pub id: JobId,
+    /// Its user.
+    pub uid: u32,
+    /// A path on the disk.
+    pub path: String,
+    /// Bytes that must be free.
+    pub needed_bytes: u64,
 }
 
 /// What the core wants of a job process.
@@ -68,6 +102,10 @@ pub(in crate::daemon) enum Launch {
     New(Box<ProcessStart>),
     /// Wait until the process of an earlier daemon has ended.
     Orphan(JobId, ProcessIdentity),
+    /// Check whether a disk has space again.
+    SpaceCheck(SpaceCheck),
+    /// Notify of the end of a job of this user.
+    Notify(JobId, u32),
 }
 
 /// A process to start.

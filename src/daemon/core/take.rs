@@ -1,16 +1,22 @@
 //! Applies messages to the store, inside a transaction.
 
+mod bulk;
+mod dependencies;
+
 use serde::Deserialize;
 
-use super::message::{Message, ProcessMessage};
+use self::dependencies::Dependencies;
+use super::{
+    message::{Message, ProcessMessage, SpaceFinding},
+    room::Room,
+};
 use crate::{
     config::JobSettings,
     daemon::{
         action::Caller,
-        admission,
         job::{Ending, Job, JobChange, JobEvent, JobId, Millis, RetryPolicy, Submission},
         refusal::Refusal,
-        snapshot::{Figures, Submitted},
+        snapshot::{Figures, Selected, Submitted},
         store::{Inserted, JobStoreError, Tx},
     },
 };
@@ -19,6 +25,10 @@ use crate::{
 pub(super) struct Effect {
     /// The job, if it has changed.
     pub(super) changed: Option<Job>,
+    /// Other jobs that have changed, after it, in this order, without their settings.
+    pub(super) also: Vec<Job>,
+    /// Jobs that a request about many has removed, with their owners.
+    pub(super) forgotten: Vec<(JobId, u32)>,
     /// The answer to the sender.
     pub(super) answer: Result<Reply, Refusal>,
 }
@@ -27,6 +37,7 @@ pub(super) struct Effect {
 pub(super) enum Reply {
     Submitted(Box<Submitted>),
     Job(Box<Job>),
+    Selected(Selected),
     Nothing,
 }
 
@@ -39,40 +50,57 @@ pub(super) struct Terms {
     pub(super) ended_before: Millis,
     /// Whether the daemon is stopping.
     pub(super) draining: bool,
-    /// Whether the queue of waiting jobs is full.
-    pub(super) full: bool,
 }
 
 /// Maximum number of jobs forgotten in one transaction.
 const PRUNED_MAX: u32 = 1_000;
 
 impl Effect {
-    fn nothing() -> Self {
+    pub(super) fn nothing() -> Self {
         Self::answer(Ok(Reply::Nothing))
     }
 
     fn answer(answer: Result<Reply, Refusal>) -> Self {
-        let changed = None;
-        Self { changed, answer }
+        Self {
+            changed: None,
+            also: Vec::new(),
+            forgotten: Vec::new(),
+            answer,
+        }
     }
 
-    fn changed(job: Job) -> Self {
+    fn changed(job: Job, also: Vec<Job>) -> Self {
         Self {
             changed: Some(job),
+            also,
+            forgotten: Vec::new(),
             answer: Ok(Reply::Nothing),
         }
     }
 }
 
 /// Applies a message. An error means that the store fails.
-pub(super) fn take(tx: &Tx<'_>, message: &Message, terms: &Terms) -> Result<Effect, JobStoreError> {
+pub(super) fn take(
+    tx: &Tx<'_>,
+    message: &Message,
+    terms: &Terms,
+    room: &Room<'_>,
+) -> Result<Effect, JobStoreError> {
     match message {
-        Message::Submit(submission, _) => submit(tx, submission, terms),
+        Message::Submit(caller, submission, _) => submit(tx, *caller, submission, (terms, room)),
+        Message::Many(caller, bulk, query, _) => bulk::many(tx, *caller, *bulk, query, terms),
         Message::Cancel(caller, id, _) => cancel(tx, *caller, *id, terms),
-        Message::Set(caller, id, change, _) => set(tx, *caller, *id, *change, terms),
+        Message::Set(caller, id, change, _) => set(tx, *caller, *id, *change, (terms, room)),
         Message::Forget(caller, id, _) => forget(tx, *caller, *id),
         Message::Process(id, ProcessMessage::Said(bytes)) => {
             tx.append_log(*id, bytes)?;
+            Ok(Effect::nothing())
+        }
+        Message::Process(id, ProcessMessage::SpaceChecked(finding)) => {
+            take_finding(tx, *id, *finding, terms)
+        }
+        Message::Process(id, ProcessMessage::Notified) => {
+            tx.notified(*id)?;
             Ok(Effect::nothing())
         }
         Message::Process(id, from) => match event_of(from) {
@@ -83,7 +111,11 @@ pub(super) fn take(tx: &Tx<'_>, message: &Message, terms: &Terms) -> Result<Effe
             tx.prune(terms.ended_before, PRUNED_MAX)?;
             Ok(Effect::nothing())
         }
-        Message::Figures(_) | Message::Drain => Ok(Effect::nothing()),
+        Message::Figures(_)
+        | Message::Standing(..)
+        | Message::Reload
+        | Message::Gpus
+        | Message::Drain => Ok(Effect::nothing()),
     }
 }
 
@@ -95,7 +127,9 @@ fn event_of(from: &ProcessMessage) -> Option<JobEvent> {
         ProcessMessage::Opened => JobEvent::Opened,
         ProcessMessage::Ended(end) => JobEvent::Ended(end.clone()),
         ProcessMessage::Gone => JobEvent::Orphaned,
-        ProcessMessage::Said(_) => return None,
+        ProcessMessage::Said(_) | ProcessMessage::SpaceChecked(_) | ProcessMessage::Notified => {
+            return None;
+        }
     })
 }
 
@@ -114,7 +148,11 @@ pub(super) fn apply_event(
         return Ok(Effect::answer(Err(Refusal::Busy)));
     }
     tx.update(&job, terms.now)?;
-    Ok(Effect::changed(job))
+    let also = match job.course.state.is_final() {
+        true => dependencies::follow_end(tx, &job, terms)?,
+        false => Vec::new(),
+    };
+    Ok(Effect::changed(job, also))
 }
 
 /// A job that is to be started, with the settings for its process.
@@ -122,6 +160,8 @@ pub(super) struct Admitted {
     pub(super) job: Job,
     /// None if the job has failed instead, because its stored settings cannot be read.
     pub(super) settings: Option<JobSettings>,
+    /// Other jobs that have changed with it, without their settings.
+    pub(super) also: Vec<Job>,
 }
 
 /// Admits a waiting job. A job whose stored settings cannot be read fails with that error. None if the job is
@@ -143,19 +183,79 @@ pub(super) fn admit(
         }
     };
     let effect = apply_event(tx, id, event, terms)?;
-    Ok(effect.changed.map(|job| Admitted { job, settings }))
+    let also = effect.also;
+    Ok(effect.changed.map(|job| Admitted {
+        job,
+        settings,
+        also,
+    }))
 }
 
-fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Effect, JobStoreError> {
-    if terms.draining || terms.full {
+/// Applies the finding of a check to the job that waits.
+fn take_finding(
+    tx: &Tx<'_>,
+    id: JobId,
+    finding: SpaceFinding,
+    terms: &Terms,
+) -> Result<Effect, JobStoreError> {
+    let free_bytes = match finding {
+        SpaceFinding::Enough => return apply_event(tx, id, JobEvent::SpaceFound, terms),
+        SpaceFinding::Full(free_bytes) => free_bytes,
+    };
+    let Some(mut job) = tx.job(id)? else {
+        return Ok(Effect::nothing());
+    };
+    if !job.note_full_disk(free_bytes, terms.now) {
+        return Ok(Effect::nothing());
+    }
+    tx.update(&job, terms.now)?;
+    Ok(Effect::changed(job, Vec::new()))
+}
+
+fn submit(
+    tx: &Tx<'_>,
+    caller: Caller,
+    submission: &Submission,
+    (terms, room): (&Terms, &Room<'_>),
+) -> Result<Effect, JobStoreError> {
+    if terms.draining {
         return Ok(Effect::answer(Err(Refusal::Busy)));
     }
     let submitted = |job: Job, new| Reply::Submitted(Box::new(Submitted { job, new }));
-    Ok(match tx.insert(submission.clone(), terms.now)? {
-        Inserted::New(job) => Effect {
-            changed: Some(job.clone()),
-            answer: Ok(submitted(job, true)),
-        },
+    // The jobs that it had to wait for may be forgotten by now, and it needs no room.
+    let inserted = match tx.submitted_before(submission)? {
+        Some(earlier) => earlier,
+        None => {
+            if let Some(refusal) = room.refusal(submission) {
+                return Ok(Effect::answer(Err(refusal)));
+            }
+            let Dependencies { unmet, broken } =
+                match dependencies::look_up(tx, caller, submission)? {
+                    Ok(dependencies) => dependencies,
+                    Err(refusal) => return Ok(Effect::answer(Err(refusal))),
+                };
+            let mut submission = submission.clone();
+            submission.options.unmet = unmet;
+            match (tx.insert(submission, terms.now)?, broken) {
+                (Inserted::New(job), Some((id, state))) => {
+                    let event = JobEvent::DependencyEnded(id, state);
+                    let mut effect = apply_event(tx, job.id, event, terms)?;
+                    let job = effect.changed.clone().unwrap_or(job);
+                    effect.answer = Ok(submitted(job, true));
+                    return Ok(effect);
+                }
+                (inserted, _) => inserted,
+            }
+        }
+    };
+    Ok(match inserted {
+        Inserted::New(job) => {
+            room.take(job.submission.uid);
+            Effect {
+                answer: Ok(submitted(job.clone(), true)),
+                ..Effect::changed(job, Vec::new())
+            }
+        }
         Inserted::Known(job) => Effect::answer(Ok(submitted(job, false))),
         Inserted::Conflict(id) => Effect::answer(Err(Refusal::IdempotencyConflict(id))),
     })
@@ -179,7 +279,7 @@ fn set(
     caller: Caller,
     id: JobId,
     change: JobChange,
-    terms: &Terms,
+    (terms, room): (&Terms, &Room<'_>),
 ) -> Result<Effect, JobStoreError> {
     let job = match own(tx, caller, id)? {
         Ok(job) => job,
@@ -191,12 +291,13 @@ fn set(
     if change.is_made(&job) {
         return Ok(Effect::answer(Ok(Reply::Job(Box::new(job)))));
     }
-    if let Some(priority) = change.priority
-        && let Err(refusal) = admission::check_priority(caller, priority)
-    {
+    if let Err(refusal) = room.allows(caller, &job, &change) {
         return Ok(Effect::answer(Err(refusal)));
     }
     let effect = apply_event(tx, id, JobEvent::Changed(change), terms)?;
+    if let Some(job) = effect.changed.as_ref().filter(|_| change.is_of_resources()) {
+        tx.update_submission(job)?;
+    }
     Ok(with_job(effect, job))
 }
 
@@ -237,7 +338,10 @@ impl Caller {
 impl Message {
     /// Whether it comes from a client, which can retry.
     pub(super) fn is_request(&self) -> bool {
-        !matches!(self, Self::Process(..) | Self::Prune | Self::Drain)
+        !matches!(
+            self,
+            Self::Process(..) | Self::Prune | Self::Drain | Self::Reload | Self::Gpus
+        )
     }
 
     /// Answers the sender, who may be gone.
@@ -247,8 +351,12 @@ impl Message {
         figures: impl FnOnce() -> Result<Figures, Refusal>,
     ) {
         match (self, answer) {
-            (Self::Submit(_, to), Ok(Reply::Submitted(submitted))) => to.send(Ok(*submitted)).ok(),
-            (Self::Submit(_, to), Err(refusal)) => to.send(Err(refusal)).ok(),
+            (Self::Submit(_, _, to), Ok(Reply::Submitted(submitted))) => {
+                to.send(Ok(*submitted)).ok()
+            }
+            (Self::Submit(_, _, to), Err(refusal)) => to.send(Err(refusal)).ok(),
+            (Self::Many(_, _, _, to), Ok(Reply::Selected(selected))) => to.send(Ok(selected)).ok(),
+            (Self::Many(_, _, _, to), Err(refusal)) => to.send(Err(refusal)).ok(),
             (Self::Cancel(_, _, to) | Self::Set(_, _, _, to), Ok(Reply::Job(view))) => {
                 to.send(Ok(*view)).ok()
             }
@@ -256,6 +364,7 @@ impl Message {
                 to.send(Err(refusal)).ok()
             }
             (Self::Forget(_, _, to), answer) => to.send(answer.map(|_| ())).ok(),
+            (Self::Standing(_, to), Err(refusal)) => to.send(Err(refusal)).ok(),
             (Self::Figures(to), answer) => to.send(answer.and_then(|_| figures())).ok(),
             (
                 Self::Process(_, ProcessMessage::Spawned(_, to) | ProcessMessage::Planned(to)),
@@ -267,118 +376,4 @@ impl Message {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::daemon::{job::State, store::Store};
-
-    const CONTEXT: Terms = Terms {
-        now: 1,
-        retry: RetryPolicy {
-            failures_max: 1,
-            first_delay_ms: 0,
-            delay_ms_max: 0,
-        },
-        ended_before: 0,
-        draining: false,
-        full: false,
-    };
-
-    /// Admits a job whose stored settings were replaced by `settings`.
-    fn admit_with(settings: &str) -> Admitted {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(folder.path()).unwrap();
-        let inserted = store.write(|tx| tx.insert(Submission::plain(), 0));
-        let Ok(Inserted::New(job)) = inserted else {
-            panic!("{inserted:?}");
-        };
-        let path = folder.path().join("jobs.sqlite3");
-        let other = rusqlite::Connection::open(path).unwrap();
-        other
-            .execute("UPDATE jobs SET settings = ?1", [settings])
-            .unwrap();
-        let admitted = store.write(|tx| admit(tx, job.id, &CONTEXT));
-        let admitted = admitted.unwrap().unwrap();
-        let stored = store.write(|tx| tx.job(job.id)).unwrap();
-        assert_eq!(stored.as_ref(), Some(&admitted.job));
-        admitted
-    }
-
-    #[test]
-    fn a_job_with_readable_settings_starts() {
-        let admitted = admit_with(r#"{"input":["/b"],"output":"/o"}"#);
-        assert_eq!(admitted.job.course.state, State::Starting);
-        let settings = admitted.settings.unwrap();
-        assert_eq!(settings.input, [std::path::PathBuf::from("/b")]);
-    }
-
-    /// Submits a job of user 1 with priority -1 and changes it to `priority` as `uid`. Returns the answer, what is
-    /// stored afterwards, and whether the change was an event.
-    fn set_as(
-        uid: u32,
-        admin: bool,
-        priority: i32,
-        end: bool,
-    ) -> (Result<i32, Refusal>, i32, bool) {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(folder.path()).unwrap();
-        let submission = Submission {
-            priority: -1,
-            ..Submission::plain()
-        };
-        let id = JobId(1);
-        let caller = Caller { uid, gid: 1, admin };
-        let change = JobChange {
-            priority: Some(priority),
-        };
-        let effect = store.write(|tx| {
-            tx.insert(submission, 0)?;
-            if end {
-                apply_event(tx, id, JobEvent::CancelAsked, &CONTEXT)?;
-            }
-            set(tx, caller, id, change, &CONTEXT)
-        });
-        let Effect { changed, answer } = effect.unwrap();
-        drop(store);
-        // A daemon that starts again reads it.
-        let mut store = Store::open(folder.path()).unwrap();
-        let stored = store.write(|tx| tx.job(id)).unwrap().unwrap();
-        let answer = answer.map(|reply| match reply {
-            Reply::Job(job) => job.submission.priority,
-            _ => panic!("the answer is a job"),
-        });
-        (answer, stored.submission.priority, changed.is_some())
-    }
-
-    #[test]
-    fn a_priority_is_changed_by_its_user_and_by_admins() {
-        assert_eq!(set_as(1, false, -5, false), (Ok(-5), -5, true));
-        assert_eq!(set_as(1, false, 0, false), (Ok(0), 0, true));
-        assert_eq!(set_as(2, true, 10, false), (Ok(10), 10, true));
-        // A change that changes nothing is no event.
-        assert_eq!(set_as(1, false, -1, false), (Ok(-1), -1, false));
-        let (answer, stored, changed) = set_as(1, false, 1, false);
-        assert!(matches!(answer, Err(Refusal::Forbidden(_))), "{answer:?}");
-        assert_eq!((stored, changed), (-1, false));
-        let not_found = Err(Refusal::NotFound(JobId(1)));
-        assert_eq!(set_as(2, false, -5, false), (not_found, -1, false));
-        let ended = Err(Refusal::Ended(JobId(1), State::Cancelled));
-        assert_eq!(set_as(1, false, -5, true), (ended, -1, false));
-    }
-
-    #[test]
-    fn a_job_whose_stored_settings_cannot_be_read_fails_with_the_error() {
-        for (settings, error) in [
-            (r#"{"inputt":["/b"],"output":"/o"}"#, "inputt"),
-            (r#"{"input":["/b"],"threads":"many"}"#, "many"),
-            (r#"{"input":["/b"#, "invalid type: string"),
-            ("", "invalid type: string"),
-        ] {
-            let admitted = admit_with(settings);
-            assert_eq!(admitted.job.course.state, State::Failed, "{settings}");
-            assert_eq!(admitted.settings, None);
-            let found = admitted.job.course.error.unwrap();
-            assert!(found.contains("the stored settings"), "{found}");
-            assert!(found.contains(error), "{found}");
-        }
-    }
-}
+mod tests;

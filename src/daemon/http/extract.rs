@@ -32,6 +32,24 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
+/// The user in the path; none for `me`. Each uid has one spelling; other texts are paths that do not exist.
+pub(super) struct Who(pub(super) Option<u32>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Who {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(text) = path.map_err(|_| ApiError::NoSuchPath)?;
+        let uid = text.parse::<u32>().ok();
+        match uid.filter(|uid| uid.to_string() == text) {
+            Some(uid) => Ok(Self(Some(uid))),
+            None if text == "me" => Ok(Self(None)),
+            None => Err(ApiError::NoSuchPath),
+        }
+    }
+}
+
 /// The parameters of a request without a body.
 pub(super) struct Params<T>(pub(super) T);
 
@@ -88,9 +106,7 @@ impl<S: Send + Sync> FromRequest<S> for Change {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
         let session = Session::from_request_parts(&mut parts, state).await?;
-        announced(&body)?;
-        let held = session.memory(HTTP_JOBS_BYTES_MAX).await;
-        let body = in_time(&session, body).await?;
+        let (body, held) = self::body(&session, body).await?;
         let change = api::change(&parts.uri, &parts.headers, &body)?;
         Ok(Self {
             session,
@@ -98,6 +114,13 @@ impl<S: Send + Sync> FromRequest<S> for Change {
             held,
         })
     }
+}
+
+/// A body, with a permit for its memory and that of an answer with jobs.
+pub(super) async fn body(session: &Session, body: Body) -> Result<(Bytes, Held), ApiError> {
+    announced(&body)?;
+    let held = session.memory(HTTP_JOBS_BYTES_MAX).await;
+    Ok((in_time(session, body).await?, held))
 }
 
 /// Bytes of a body, if its head announces them. A body that is announced as too large is not read.

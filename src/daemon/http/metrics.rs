@@ -18,7 +18,9 @@ use prometheus_client::{
 
 use super::counts::HttpCounts;
 use crate::{
-    daemon::{core::Core, job::State, refusal::Refusal, snapshot::Figures, view::NodeView},
+    daemon::{
+        core::Core, gpus::JobGpu, job::State, refusal::Refusal, snapshot::Figures, view::NodeView,
+    },
     machine,
     nvidia::{Nvidia, NvidiaDevice},
 };
@@ -40,6 +42,7 @@ pub(super) async fn node(core: &Core) -> Result<NodeView, Refusal> {
         molsieve: env!("CARGO_PKG_VERSION").into(),
         budget: core.settings().budget,
         admitted: figures.admitted,
+        gpus: core.job_gpus(&figures.gpu_places),
         jobs: figures.jobs,
         devices: nvidia()
             .await
@@ -102,6 +105,7 @@ pub(super) async fn text(
     let mut registry = Registry::with_prefix("molsieve");
     jobs(&mut registry, core, &figures);
     http.register(&mut registry);
+    left_out(&mut registry, &core.job_gpus(&[]));
     if let Some(nvidia) = nvidia().await {
         gpus(&mut registry, &nvidia);
     }
@@ -180,8 +184,52 @@ fn jobs(registry: &mut Registry, core: &Core, figures: &Figures) {
         ("gpus_budget", may, None, budget.gpus.into()),
         ("gpus_admitted", have, None, admitted.gpus.into()),
         ("jobs_waiting", "Waiting jobs", None, figures.waiting),
+        (
+            "jobs_too_large",
+            "Waiting jobs that need more than the budget",
+            None,
+            figures.too_large,
+        ),
     ];
     gauges(registry, gauged);
+    disks(registry, figures);
+}
+
+/// Full disks: jobs that wait for space, and the disk of the state directory.
+fn disks(registry: &mut Registry, figures: &Figures) {
+    let waiting = "Jobs that wait for space on a full disk";
+    let full = "Whether the disk of the state directory is full";
+    let reserve =
+        "Space kept on the disk of the state directory for what a full disk must not prevent";
+    let gauged = [
+        (
+            "jobs_waiting_for_space",
+            waiting,
+            None,
+            figures.waiting_for_space,
+        ),
+        ("state_disk_full", full, None, figures.state_full.into()),
+        (
+            "state_reserve",
+            reserve,
+            Some(Unit::Bytes),
+            figures.reserve_bytes,
+        ),
+    ];
+    gauges(registry, gauged);
+}
+
+/// The GPUs for jobs that take no further job.
+fn left_out(registry: &mut Registry, gpus: &[JobGpu]) {
+    let family = Family::<OfGpu, Gauge>::default();
+    for gpu in gpus {
+        if let Some(uuid) = gpu.uuid.clone() {
+            let left_out = i64::from(gpu.left_out.is_some());
+            family.get_or_create(&OfGpu { uuid }).set(left_out);
+        }
+    }
+    let help = "Whether the GPU takes no further job because it is not fit";
+    registry.register("gpu_left_out", help, family);
 }
 
 fn gpus(registry: &mut Registry, nvidia: &Nvidia) {

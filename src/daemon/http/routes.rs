@@ -1,5 +1,7 @@
 //! The routes: path and method of each request, its handler, and its description in the OpenAPI document,
-//! which are one declaration.
+//! which are one declaration. Those about many jobs are in `many`.
+
+mod many;
 
 use std::sync::{Arc, LazyLock};
 
@@ -19,7 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     body::{kept_shrunk, pieces},
     edge::{Edge, Session},
-    extract::{Change, Id, Params, Submission},
+    extract::{Change, Id, Params, Submission, Who},
     metrics,
     shares::Held,
     stream::{self, OfJob, Sink},
@@ -30,7 +32,7 @@ use crate::{
         api::{self, ApiError, EventParams, ListParams, LogParams, NoParams},
         job::{Job, JobId},
         refusal::Refusal,
-        view::{ErrorBody, JobList, JobView, NodeView},
+        view::{ErrorBody, JobList, JobView, NodeView, UserView},
     },
     limits::{HTTP_JOBS_BYTES_MAX, HTTP_LIST_BYTES_MAX, LIST_PAGE_JOBS},
 };
@@ -47,9 +49,13 @@ fn declared() -> OpenApiRouter {
         .routes(routes!(submit, list))
         .routes(routes!(show, set, forget))
         .routes(routes!(cancel))
+        .routes(routes!(many::cancel_many))
+        .routes(routes!(many::forget_many))
+        .routes(routes!(many::wait))
         .routes(routes!(events))
         .routes(routes!(log))
         .routes(routes!(node))
+        .routes(routes!(user))
         .routes(routes!(openapi))
         .routes(routes!(health))
         .routes(routes!(ready))
@@ -90,11 +96,15 @@ pub(super) fn router(edge: &Edge) -> Router {
             is that job.", body = JobView,
             headers(("Location" = String, description = "The job's path."))),
         (status = 408, description = "The body did not arrive in time.", body = ErrorBody),
+        (status = 404, description = "A job that it is to wait for does not exist, or another user owns it.",
+            body = ErrorBody),
         (status = 409, description = "The key was used with another job.", body = ErrorBody),
         (status = 413, description = "The body is larger than 131072 bytes.", body = ErrorBody),
         (status = 415, description = "The body is not application/json.", body = ErrorBody),
         (status = 422, description = "The job does not fit the node even when nothing else runs; `needs` \
             and `node` give both.", body = ErrorBody),
+        (status = 429, description = "The user's quota does not allow the job; the message says the quota \
+            and what is used.", body = ErrorBody),
     )
 )]
 async fn submit(submission: Submission) -> Result<Response, ApiError> {
@@ -120,8 +130,10 @@ async fn submit(submission: Submission) -> Result<Response, ApiError> {
         for, or fewer if their text is long."))
 )]
 async fn list(session: Session, Params(params): Params<ListParams>) -> Result<Response, ApiError> {
+    let mine = params.mine.then_some(session.caller.uid);
     let counted = params.count;
-    let query = ListQuery::from(params);
+    let mut query = ListQuery::from(params);
+    query.uid = mine.or(query.uid);
     let total = match counted {
         true => Some(session.core().count(session.caller, query.clone()).await?),
         false => None,
@@ -194,11 +206,14 @@ async fn cancel(session: Session, Id(id): Id, _: Params<NoParams>) -> Result<Res
     patch, path = "/v1/jobs/{id}", operation_id = "setJob", params(JobPath),
     request_body = api::ChangeBody,
     responses(
-        (status = 200, description = "The job as it is now. A new priority counts at once.", body = JobView),
+        (status = 200, description = "The job as it is now. The change counts at once.", body = JobView),
         (status = 408, description = "The body did not arrive in time.", body = ErrorBody),
-        (status = 409, description = "The job has ended.", body = ErrorBody),
+        (status = 409, description = "The job has ended; or its memory or threads are to be changed, and it does \
+            not wait.", body = ErrorBody),
         (status = 413, description = "The body is larger than 131072 bytes.", body = ErrorBody),
         (status = 415, description = "The body is not application/json.", body = ErrorBody),
+        (status = 422, description = "With the change the job does not fit the node even when nothing else runs; \
+            `needs` and `node` give both.", body = ErrorBody),
     )
 )]
 async fn set(Id(id): Id, change: Change) -> Result<Response, ApiError> {
@@ -285,6 +300,20 @@ async fn node(session: Session, _: Params<NoParams>) -> Result<Response, ApiErro
     json(&metrics::node(session.core()).await?, None)
 }
 
+/// A user's quota, and what is used of it
+#[utoipa::path(
+    get, path = "/v1/users/{user}", operation_id = "showUser",
+    params(("user" = String, Path, description = "`me`, or for admins a uid.", pattern = "^(me|[0-9]{1,10})$")),
+    responses((status = 200, description = "The user.", body = UserView))
+)]
+async fn user(session: Session, Who(uid): Who, _: Params<NoParams>) -> Result<Response, ApiError> {
+    let uid = uid.unwrap_or(session.caller.uid);
+    let standing = session.core().standing(session.caller, uid).await?;
+    let standing = standing.ok_or(ApiError::NoSuchPath)?;
+    let name = session.user_name(uid).await;
+    json(&UserView::new(&standing, name.as_deref()), None)
+}
+
 /// This document
 #[utoipa::path(
     get, path = "/v1/openapi.json", operation_id = "openApi",
@@ -309,10 +338,9 @@ async fn health(_: Session, _: Params<NoParams>) -> Response {
     responses((status = 200, description = "It does.", content_type = "text/plain", body = String))
 )]
 async fn ready(session: Session, _: Params<NoParams>) -> Result<Response, ApiError> {
-    match session.core().ready() {
-        true => Ok(with_type(TEXT, "ok\n")),
-        false => Err(ApiError::Refused(Refusal::Busy)),
-    }
+    let ready = session.core().ready().await;
+    ready.map_err(ApiError::NotReady)?;
+    Ok(with_type(TEXT, "ok\n"))
 }
 
 /// Metrics for Prometheus
@@ -343,7 +371,7 @@ struct JobPath {
 
 async fn view(session: &Session, job: &Job) -> JobView {
     let name = session.user_name(job.submission.uid).await;
-    JobView::new(job, name.as_deref())
+    JobView::new(job, name.as_deref(), session.core().waits_for(job))
 }
 
 async fn job_answer(

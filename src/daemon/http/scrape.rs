@@ -94,9 +94,9 @@ async fn figures(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> axum::res
 }
 
 async fn ready(State(edge): State<Arc<Edge>>) -> axum::response::Response {
-    match edge.core.ready() {
-        true => "ok\n".into_response(),
-        false => unavailable("the daemon is stopping"),
+    match edge.core.ready().await {
+        Ok(()) => "ok\n".into_response(),
+        Err(reason) => unavailable(&reason.to_string()),
     }
 }
 

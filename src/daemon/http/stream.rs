@@ -23,7 +23,7 @@ use crate::{
     daemon::{
         action::Caller,
         core::Core,
-        job::{Job, JobId},
+        job::{Job, JobId, WaitsFor},
         refusal::Refusal,
         snapshot::Notice,
         view::JobView,
@@ -38,6 +38,8 @@ pub(super) trait Source: Send + 'static {
     fn history(&self, after: u64) -> impl Future<Output = Result<Vec<Job>, Refusal>> + Send;
     /// As [`Core::log`].
     fn log(&self, from: u64) -> impl Future<Output = Result<(u64, Vec<u8>), Refusal>> + Send;
+    /// As [`Core::waits_for`].
+    fn waits_for(&self, job: &Job) -> Option<WaitsFor>;
     /// Whether the job has ended.
     fn ended(&self) -> impl Future<Output = Result<bool, Refusal>> + Send;
 }
@@ -56,6 +58,10 @@ impl Source for OfJob {
 
     async fn log(&self, from: u64) -> Result<(u64, Vec<u8>), Refusal> {
         self.core.log(self.caller, self.id, from).await
+    }
+
+    fn waits_for(&self, job: &Job) -> Option<WaitsFor> {
+        self.core.waits_for(job)
     }
 
     async fn ended(&self) -> Result<bool, Refusal> {
@@ -155,7 +161,8 @@ impl<S: Source> Following<S> {
         }
         self.last = job.course.seq;
         self.ended = job.course.state.is_final();
-        let text = state_event(job, self.user_name.as_deref())?;
+        let waits_for = self.source.waits_for(job);
+        let text = state_event(&JobView::new(job, self.user_name.as_deref(), waits_for))?;
         self.sink.send(text).await
     }
 }
@@ -224,10 +231,10 @@ async fn more(
     }
 }
 
-fn state_event(job: &Job, user_name: Option<&str>) -> Result<Vec<u8>, Over> {
-    let mut text = format!("event: state\nid: {}\ndata: ", job.course.seq).into_bytes();
+fn state_event(job: &JobView) -> Result<Vec<u8>, Over> {
+    let mut text = format!("event: state\nid: {}\ndata: ", job.seq).into_bytes();
     // JSON has no line breaks of its own.
-    serde_json::to_writer(&mut text, &JobView::new(job, user_name)).map_err(|error| {
+    serde_json::to_writer(&mut text, job).map_err(|error| {
         tracing::error!(job = job.id.0, "cannot write an event as JSON: {error}");
         Over
     })?;

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::units::ByteSize;
 
 const POLICY: RetryPolicy = RetryPolicy {
     failures_max: 8,
@@ -30,6 +31,24 @@ fn ended(exit_code: Option<i32>, rows_read: u64) -> JobEvent {
         reason: None,
         rows_read,
         progress: None,
+        shortage: None,
+    })
+}
+
+/// The end of a process that found the disk full.
+fn full(exit_code: i32, rows_read: u64) -> JobEvent {
+    let JobEvent::Ended(end) = ended(Some(exit_code), rows_read) else {
+        unreachable!("it is an end");
+    };
+    JobEvent::Ended(ProcessEnd {
+        reason: Some("the disk is full".into()),
+        shortage: Some(Shortage {
+            path: "/o".into(),
+            needed_bytes: 1_000,
+            free_bytes: 10,
+            quota: false,
+        }),
+        ..end
     })
 }
 
@@ -41,10 +60,15 @@ fn after(events: impl IntoIterator<Item = JobEvent>) -> Job {
     job
 }
 
-use JobEvent::{Admitted, Begun, CancelAsked, DrainAsked, NotSpawned, Opened, Orphaned, Spawned};
+use JobEvent::{
+    Admitted, Begun, CancelAsked, DrainAsked, NotSpawned, Opened, Orphaned, SpaceFound, Spawned,
+};
 
 fn raised() -> JobEvent {
-    JobEvent::Changed(JobChange { priority: Some(3) })
+    JobEvent::Changed(JobChange {
+        priority: Some(3),
+        ..JobChange::default()
+    })
 }
 
 fn running() -> Job {
@@ -73,6 +97,7 @@ fn situations() -> Vec<(&'static str, Job)> {
         ("running and cancelled", with(at_work(), CancelAsked)),
         ("drained", with(at_work(), DrainAsked)),
         ("interrupted", with(at_work(), ended(None, 5))),
+        ("waits for space", with(at_work(), full(1, 5))),
         ("done", with(at_work(), ended(Some(0), 9))),
         ("failed", with(at_work(), ended(Some(2), 0))),
         ("cancelled", after([CancelAsked])),
@@ -80,21 +105,23 @@ fn situations() -> Vec<(&'static str, Job)> {
 }
 
 /// What each event makes of each situation; `-` is impossible. Columns: admitted, spawned, not
-/// spawned, begun, opened, cancel asked, changed, drain asked, ended with 0, 1, 75, killed, orphaned.
+/// spawned, begun, opened, cancel asked, changed, drain asked, ended with 0, 1, 75, killed, orphaned, ended with 1 and
+/// with 75 for a full disk, space found.
 const TABLE: &str = "
-queued:                         S - - - - C Q - - - - - -
-admitted:                       - S I - - X S X - - - - I
-planning:                       - - - R - X S X I F I I I
-running:                        - - - - R X R X D F I I I
-cancelled before it is spawned: - X C - - X X X - - - - C
-planning and cancelled:         - - - - - X X X C C C C C
-drained while planning:         - - - - - X X X I F I I I
-running and cancelled:          - - - - X X X X D C C C C
-drained:                        - - - - X X X X D F I I I
-interrupted:                    S - - - - C I - - - - - -
-done:                           - - - - - - - - - - - - -
-failed:                         - - - - - - - - - - - - -
-cancelled:                      - - - - - - - - - - - - -
+queued:                         S - - - - C Q - - - - - - - - -
+admitted:                       - S I - - X S X - - - - I - - -
+planning:                       - - - R - X S X I F I I I I I -
+running:                        - - - - R X R X D F I I I I I -
+cancelled before it is spawned: - X C - - X X X - - - - C - - -
+planning and cancelled:         - - - - - X X X C C C C C C C -
+drained while planning:         - - - - - X X X I F I I I I I -
+running and cancelled:          - - - - X X X X D C C C C C C -
+drained:                        - - - - X X X X D F I I I I I -
+interrupted:                    S - - - - C I - - - - - - - - -
+waits for space:                S - - - - C I - - - - - - - - I
+done:                           - - - - - - - - - - - - - - - -
+failed:                         - - - - - - - - - - - - - - - -
+cancelled:                      - - - - - - - - - - - - - - - -
 ";
 
 #[test]
@@ -113,6 +140,9 @@ fn every_pair_of_situation_and_happening_is_as_the_table_says() {
         ended(Some(75), 9),
         ended(None, 9),
         Orphaned,
+        full(1, 9),
+        full(75, 9),
+        SpaceFound,
     ];
     let letter = |state| match state {
         State::Queued => "Q",
@@ -161,6 +191,10 @@ fn check(job: &Course) {
     assert!(job.process.is_none() || state.holds_process(), "{job:?}");
     assert!(job.failures <= POLICY.failures_max, "{job:?}");
     assert!(job.begun || !job.opened, "{job:?}");
+    assert!(
+        job.space.is_none() || state == State::Interrupted,
+        "{job:?}"
+    );
     match state {
         State::Stopping => assert!(job.ending.is_some(), "{job:?}"),
         State::Cancelled => assert_eq!(job.ending, Some(Ending::Cancel), "{job:?}"),
@@ -220,6 +254,50 @@ fn a_job_that_gets_no_further_is_given_up_with_the_reason() {
 }
 
 #[test]
+fn a_job_waits_for_disk_space_for_ever_and_with_growing_pauses() {
+    let mut job = running();
+    job.apply(full(75, 40), 0, &POLICY).unwrap();
+    let mut pauses: Vec<Millis> = job.course.retry_at.into_iter().collect();
+    for _ in 0..40 {
+        assert!(job.note_full_disk(Some(20), 0));
+        pauses.extend(job.course.retry_at);
+    }
+    assert_eq!(
+        pauses[..9],
+        [1, 2, 4, 8, 16, 32, 64, 128, 180].map(|seconds| seconds * 1_000)
+    );
+    assert!(
+        pauses[9..]
+            .iter()
+            .all(|pause| *pause == space::PAUSE_MS_MAX)
+    );
+    let waits = job.course.space.clone().unwrap();
+    assert_eq!((waits.shortage.free_bytes, waits.since), (20, 0));
+    // Attempts that find the disk full again are no failures, and the pause does not begin anew.
+    for _ in 0..20 {
+        for event in [SpaceFound, Admitted, Spawned(process()), Begun, full(1, 40)] {
+            job.apply(event, 0, &POLICY).unwrap();
+        }
+        assert_eq!(
+            (job.course.state, job.course.failures),
+            (State::Interrupted, 0)
+        );
+        assert_eq!(job.course.retry_at, Some(space::PAUSE_MS_MAX));
+    }
+    // Progress makes it short again.
+    for event in [SpaceFound, Admitted, Spawned(process()), Begun, full(1, 41)] {
+        job.apply(event, 0, &POLICY).unwrap();
+    }
+    assert_eq!(job.course.retry_at, Some(1_000));
+    job.apply(SpaceFound, 7, &POLICY).unwrap();
+    assert_eq!(
+        (job.course.space.as_ref(), job.course.retry_at),
+        (None, Some(7))
+    );
+    assert!(!job.note_full_disk(None, 8));
+}
+
+#[test]
 fn what_the_daemon_causes_is_not_counted_and_waits_for_nothing() {
     for last in [Orphaned, DrainAsked] {
         let mut job = running();
@@ -263,9 +341,36 @@ fn a_change_of_the_priority_changes_nothing_else() {
             expected.course.seq += 1;
         }
         assert_eq!(job, expected, "{name}");
-        let made = JobChange { priority: Some(3) };
+        let made = JobChange {
+            priority: Some(3),
+            ..JobChange::default()
+        };
         assert_eq!(made.is_made(&job), changed, "{name}");
         assert!(JobChange::default().is_made(&job));
+    }
+}
+
+#[test]
+fn memory_and_threads_change_only_while_the_job_waits_and_its_settings_with_them() {
+    let less = JobChange {
+        memory: Some(ByteSize(150 << 20)),
+        threads: std::num::NonZeroUsize::new(1),
+        ..JobChange::default()
+    };
+    for (name, mut job) in situations() {
+        let before = job.clone();
+        let changed = job.apply(JobEvent::Changed(less), 700, &POLICY).is_ok();
+        assert_eq!(changed, before.course.state.is_waiting(), "{name}");
+        let mut expected = before;
+        if changed {
+            expected.submission.demand.memory_bytes = 150 << 20;
+            expected.submission.demand.threads = 1;
+            expected.submission.settings["memory"] = "150MiB".into();
+            expected.submission.settings["threads"] = 1.into();
+            expected.course.seq += 1;
+        }
+        assert_eq!(job, expected, "{name}");
+        assert_eq!(less.is_made(&job), changed, "{name}");
     }
 }
 
@@ -292,6 +397,9 @@ fn the_next_attempt_goes_on_with_what_is_there() {
 /// What a supervisor can meet next. `pick` chooses among it, `rows` is how far the worker comes.
 fn next_of_a_supervisor(job: &Job, alive: &mut bool, pick: usize, rows: u64) -> Option<JobEvent> {
     let mut possible = match job.course.state {
+        State::Interrupted if job.course.space.is_some() => {
+            vec![SpaceFound, SpaceFound, CancelAsked, raised()]
+        }
         State::Queued | State::Interrupted => vec![Admitted, Admitted, CancelAsked, raised()],
         State::Starting | State::Stopping if !*alive => {
             vec![Spawned(process()), NotSpawned("no memory".into()), Orphaned]
@@ -304,7 +412,12 @@ fn next_of_a_supervisor(job: &Job, alive: &mut bool, pick: usize, rows: u64) -> 
     if job.course.state.holds_process() {
         possible.extend([DrainAsked, CancelAsked, raised()]);
         if *alive {
-            possible.extend([ended(Some(75), rows), ended(None, rows), Orphaned]);
+            possible.extend([
+                ended(Some(75), rows),
+                ended(None, rows),
+                full(1, rows),
+                Orphaned,
+            ]);
         }
     }
     let next = possible.swap_remove(pick % possible.len());
@@ -375,4 +488,64 @@ proptest! {
         let (wait, next) = (policy.delay_ms(failures), policy.delay_ms(failures.saturating_add(1)));
         prop_assert!(0 < wait && wait <= next && next <= delay_ms_max, "{wait} {next}");
     }
+}
+
+/// A job that waits for job 3, which must be done, and for job 4, which must have ended.
+fn waiting_for_two() -> Job {
+    let mut submission = Submission::plain();
+    submission.options.after = vec![JobId(3)];
+    submission.options.after_any = vec![JobId(4)];
+    submission.options.unmet = vec![JobId(3), JobId(4)];
+    Job::new(JobId(17), submission, 100)
+}
+
+#[test]
+fn a_job_waits_until_those_before_it_have_ended_as_they_must() {
+    let ended = JobEvent::DependencyEnded;
+    let mut job = waiting_for_two();
+    assert_eq!(job.course.waits_for_jobs, [JobId(3), JobId(4)]);
+    assert_eq!(job.submission.options.unmet, []);
+    assert!(job.clone().apply(Admitted, 1, &POLICY).is_err());
+    job.apply(ended(JobId(4), State::Failed), 1, &POLICY)
+        .unwrap();
+    assert_eq!((job.course.state, job.course.seq), (State::Queued, 2));
+    assert!(
+        job.clone()
+            .apply(ended(JobId(4), State::Done), 1, &POLICY)
+            .is_err()
+    );
+    let waits = job.clone();
+    job.apply(ended(JobId(3), State::Done), 1, &POLICY).unwrap();
+    job.apply(Admitted, 2, &POLICY).unwrap();
+
+    for (state, words) in [
+        (State::Failed, "has failed"),
+        (State::Cancelled, "was cancelled"),
+    ] {
+        let mut job = waits.clone();
+        job.apply(ended(JobId(3), state), 9, &POLICY).unwrap();
+        assert_eq!(job.course.state, State::Cancelled);
+        assert_eq!((job.course.ended_at, job.course.ending), (Some(9), None));
+        let error = job.course.error.unwrap();
+        assert!(error.contains("job 3") && error.contains(words), "{error}");
+    }
+    let mut cancelled = waits;
+    cancelled.apply(CancelAsked, 9, &POLICY).unwrap();
+    assert_eq!(cancelled.course.waits_for_jobs, []);
+}
+
+#[test]
+fn a_job_without_retries_fails_at_its_first_interruption_without_progress() {
+    let mut submission = Submission::plain();
+    submission.options.retries = Some(0);
+    let mut job = Job::new(JobId(17), submission, 100);
+    for event in [Admitted, Spawned(process()), Begun, ended(None, 5)] {
+        job.apply(event, 200, &POLICY).unwrap();
+    }
+    // It got further.
+    assert_eq!(job.course.state, State::Interrupted);
+    for event in [Admitted, Spawned(process()), Begun, ended(None, 5)] {
+        job.apply(event, 300, &POLICY).unwrap();
+    }
+    assert_eq!((job.course.state, job.course.attempts), (State::Failed, 2));
 }

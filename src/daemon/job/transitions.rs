@@ -8,12 +8,13 @@
 //! | 0, 4 (some rows rejected) | done | done | done |
 //! | 1, 2, 3 | failed | cancelled | failed |
 //! | 75, any other, a signal | interrupted, counted | cancelled | interrupted, not counted |
+//! | any but 0 and 4, and a disk is full | waits for disk space ([`SpaceWait`](super::SpaceWait)) | cancelled | the same |
 //!
 //! A process that was never allowed to write cannot have done the job: there 0 and 4 count as any other code.
 
 use super::{
-    Course, Ending, Impossible, Job, JobChange, JobEvent, JobId, Millis, Mode, ProcessEnd,
-    RetryPolicy, State, Submission,
+    Course, Ending, Impossible, Job, JobEvent, JobId, Millis, Mode, ProcessEnd, RetryPolicy, State,
+    Submission,
 };
 
 /// What the exit code of a job process means.
@@ -25,16 +26,24 @@ enum ExitClass {
 
 impl Job {
     /// A job that was just submitted; its first state event is number 1.
-    pub fn new(id: JobId, submission: Submission, now: Millis) -> Self {
+    pub fn new(id: JobId, mut submission: Submission, now: Millis) -> Self {
+        let waits_for_jobs = std::mem::take(&mut submission.options.unmet);
         Self {
             id,
             submission,
             submitted_at: now,
             course: Course {
                 seq: 1,
+                waits_for_jobs,
                 ..Course::default()
             },
         }
+    }
+
+    /// The job without its settings, which are most of its memory.
+    pub fn without_settings(mut self) -> Self {
+        self.submission.settings = serde_json::Value::Null;
+        self
     }
 
     /// Applies an event and raises `seq` by one; changes nothing if the state does not allow the event.
@@ -47,6 +56,7 @@ impl Job {
         now: Millis,
         policy: &RetryPolicy,
     ) -> Result<(), Impossible> {
+        let policy = &self.submission.options.retry(policy);
         let course = &mut self.course;
         if !course.allows(&event) {
             return Err(Impossible {
@@ -72,12 +82,20 @@ impl Job {
             JobEvent::Opened => course.opened = true,
             JobEvent::CancelAsked => course.cancel(now),
             JobEvent::Changed(change) => self.submission.change(change),
+            JobEvent::DependencyEnded(id, state) => {
+                course.waits_for_jobs.retain(|other| *other != id);
+                if !self.submission.options.accepts(id, state) {
+                    course.error = Some(unmet(id, state));
+                    course.finish(State::Cancelled, now);
+                }
+            }
             JobEvent::DrainAsked => {
                 course.ending.get_or_insert(Ending::Drain);
                 course.state = State::Stopping;
             }
             JobEvent::Ended(end) => course.process_ended(end, self.submission.mode, now, policy),
             JobEvent::Orphaned => course.orphaned(now),
+            JobEvent::SpaceFound => course.space_found(now),
         }
         self.course.seq += 1;
         Ok(())
@@ -93,10 +111,11 @@ impl Job {
     }
 }
 
-impl Submission {
-    fn change(&mut self, change: JobChange) {
-        let JobChange { priority } = change;
-        self.priority = priority.unwrap_or(self.priority);
+/// Why a job is cancelled that was to wait for another one.
+fn unmet(id: JobId, state: State) -> String {
+    match state {
+        State::Failed => format!("job {id}, which it was to wait for, has failed"),
+        _ => format!("job {id}, which it was to wait for, was cancelled"),
     }
 }
 
@@ -105,7 +124,12 @@ impl Course {
     fn allows(&self, event: &JobEvent) -> bool {
         use State::{Running, Starting, Stopping};
         match event {
-            JobEvent::Admitted | JobEvent::Unreadable(_) => self.state.is_waiting(),
+            JobEvent::Admitted | JobEvent::Unreadable(_) => {
+                self.state.is_waiting() && self.waits_for_jobs.is_empty()
+            }
+            JobEvent::DependencyEnded(id, _) => {
+                self.state.is_waiting() && self.waits_for_jobs.contains(id)
+            }
             JobEvent::Spawned(_) | JobEvent::NotSpawned(_) => {
                 matches!(self.state, Starting | Stopping) && self.process.is_none()
             }
@@ -114,9 +138,12 @@ impl Course {
             JobEvent::Opened => {
                 matches!(self.state, Running | Stopping) && self.begun && self.process.is_some()
             }
+            // What a process occupies does not change while it works.
+            JobEvent::Changed(change) if change.is_of_resources() => self.state.is_waiting(),
             JobEvent::CancelAsked | JobEvent::Changed(_) => !self.state.is_final(),
             JobEvent::DrainAsked | JobEvent::Orphaned => self.state.holds_process(),
             JobEvent::Ended(_) => self.state.holds_process() && self.process.is_some(),
+            JobEvent::SpaceFound => self.state.is_waiting() && self.space.is_some(),
         }
     }
 
@@ -124,6 +151,7 @@ impl Course {
         self.state = State::Starting;
         self.started_at.get_or_insert(now);
         self.retry_at = None;
+        self.space = None;
         self.attempts = self.attempts.saturating_add(1);
     }
 
@@ -144,13 +172,17 @@ impl Course {
             Some(code) => format!("its process ended with exit code {code}"),
             None => "its process was killed".into(),
         });
-        match self.exit_class(end.exit_code, mode) {
-            ExitClass::Done => {
+        let shortage = end.shortage.filter(|_| !cancelled);
+        match (self.exit_class(end.exit_code, mode), shortage) {
+            (ExitClass::Failed | ExitClass::Interrupted, Some(shortage)) => {
+                self.wait_for_space(shortage, end.rows_read, reason, now);
+            }
+            (ExitClass::Done, _) => {
                 self.rows_reached = self.rows_reached.max(end.rows_read);
                 self.error = None;
                 self.finish(State::Done, now);
             }
-            ExitClass::Failed if !cancelled => {
+            (ExitClass::Failed, _) if !cancelled => {
                 self.error = Some(reason);
                 self.finish(State::Failed, now);
             }
@@ -175,7 +207,7 @@ impl Course {
             return self.finish(State::Cancelled, now);
         }
         if got_further {
-            self.failures = 0;
+            (self.failures, self.space_checks) = (0, 0);
         }
         if self.ending == Some(Ending::Drain) {
             return self.wait(reason, now);
@@ -203,7 +235,7 @@ impl Course {
         }
     }
 
-    fn wait(&mut self, reason: String, retry_at: Millis) {
+    pub(super) fn wait(&mut self, reason: String, retry_at: Millis) {
         self.state = State::Interrupted;
         self.error = Some(reason);
         self.retry_at = Some(retry_at);
@@ -213,8 +245,9 @@ impl Course {
 
     fn finish(&mut self, state: State, now: Millis) {
         self.state = state;
+        self.waits_for_jobs.clear();
         self.ended_at = Some(now);
-        self.retry_at = None;
+        (self.retry_at, self.space) = (None, None);
         self.ending = self.ending.filter(|ending| *ending == Ending::Cancel);
         self.process = None;
     }
@@ -243,9 +276,11 @@ impl JobEvent {
             Self::Opened => "opened",
             Self::CancelAsked => "cancel asked",
             Self::Changed(_) => "changed",
+            Self::DependencyEnded(..) => "dependency ended",
             Self::DrainAsked => "drain asked",
             Self::Ended(_) => "ended",
             Self::Orphaned => "orphaned",
+            Self::SpaceFound => "space found",
         }
     }
 }

@@ -1,12 +1,19 @@
 //! One round of scheduling: considers levels, users and jobs in order, each once.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, HashMap, btree_map::Values},
-};
+use std::collections::{BTreeMap, HashMap};
 
-use super::{AGEING_MS, Grant, Level, PASSES_MAX, Running, Turns, Waiting, fits_node};
-use crate::daemon::job::{Demand, GpuDemand, JobId, Millis, Resources};
+use super::{
+    Grant, Level, Running, Turns, Waiting, fits_node, recent::Recent, skipped::Skipped, walk::Walk,
+};
+use crate::{
+    daemon::{
+        gpus::GpusLeft,
+        job::{Demand, GpuDemand, JobId, Millis, Resources},
+        quota::{Quota, QuotaRules, Used},
+    },
+    plan::device_bytes_max,
+    units::ByteSize,
+};
 
 /// The result of a round.
 #[derive(Default)]
@@ -15,196 +22,114 @@ pub(super) struct RoundResult {
     pub grants: Vec<Grant>,
     /// Passed jobs, and how often each was passed.
     pub passed: Vec<(JobId, u32)>,
-    /// Priorities of the served levels, and when.
-    pub served: Vec<(i32, Millis)>,
+    /// The served levels: priority, when, and by user how often each was overtaken.
+    pub levels: Vec<(i32, Millis, Vec<(u32, u32)>)>,
     /// The job that the node is reserved for from now on.
     pub reserved: Option<JobId>,
+}
+
+/// What the order of users depends on, besides the node.
+pub(super) struct Order<'a> {
+    pub turns: &'a mut Turns,
+    pub recent: &'a Recent,
+    pub quotas: &'a QuotaRules,
+    pub now: Millis,
 }
 
 /// Runs a round. `holder` is the job that the node is reserved for.
 pub(super) fn play(
     levels: &BTreeMap<i32, Level>,
-    turns: &mut Turns,
+    order: Order<'_>,
     holder: Option<Waiting>,
-    mut node: Node,
-    now: Millis,
+    node: &mut Node,
 ) -> RoundResult {
     let mut result = RoundResult::default();
-    let mut walk = Walk::new(levels, &node, turns, now);
+    let mut walk = Walk::new(levels, node, &order);
     let mut skipped = Skipped::default();
-    let holder = holder.filter(|holder| fits_node(&holder.demand, &node.budget));
+    // By user: the jobs that the user's quota holds back.
+    let mut held: HashMap<u32, Skipped> = HashMap::new();
+    let holder = holder.filter(|holder| {
+        let quota = holder.quota(order.quotas, &node.budget);
+        node.could_run(&holder.demand) && node.allows(holder, &quota)
+    });
     let mut first = holder.as_ref();
-    while !node.is_full()
-        && let Some(waiting) = first.take().or_else(|| walk.next(&node, turns))
+    let mut place = 0;
+    let mut reserved = None;
+    while reserved.is_none()
+        && !node.is_full()
+        && let Some(waiting) = first.take().or_else(|| walk.next(node, &order))
     {
+        place += 1;
         let is_holder = holder.is_some_and(|holder| holder.id == waiting.id);
-        if is_holder && !result.grants.is_empty() || !fits_node(&waiting.demand, &node.budget) {
+        let quota = waiting.quota(order.quotas, &node.budget);
+        if is_holder && !result.grants.is_empty()
+            || !node.could_run(&waiting.demand)
+            || !quota.allows_alone(&waiting.demand)
+            || waits_for_own(&held, waiting.uid)
+        {
             continue;
         }
-        match node.take(waiting.uid, &waiting.demand) {
-            Some(gpu) => {
-                result.grants.push(Grant {
-                    id: waiting.id,
-                    gpu,
-                });
-                result.served.push((waiting.priority, now));
-                walk.served(waiting.priority);
-                turns.take(waiting.uid);
+        match node.take(waiting, &quota) {
+            Taken::Room { place } => {
+                let (id, gpu) = (waiting.id, place.is_some());
+                result.grants.push(Grant { id, gpu, place });
+                order.turns.take(waiting.uid);
+                walk.served(waiting, node, &order);
                 skipped.pass();
+                if let Some(held) = held.get_mut(&waiting.uid) {
+                    held.pass();
+                }
             }
-            None => skipped.push(waiting),
+            Taken::NoRoom => skipped.push(waiting, place),
+            Taken::Held => held.entry(waiting.uid).or_default().push(waiting, place),
         }
-        result.reserved = skipped.has_had_enough();
-        if result.reserved.is_some() {
-            break;
-        }
+        reserved = skipped.had_enough(|job| !waits_for_own(&held, job.uid));
     }
+    result.levels = walk.served_levels();
+    let newly = reserved.filter(|job| holder.is_none_or(|holder| holder.id != job.id));
+    let of_held = held
+        .iter()
+        .flat_map(|(uid, held)| held.passes(newly.filter(|holder| holder.uid == *uid)));
+    result.passed = skipped.passes(newly).chain(of_held).collect();
     // On a full node, the holder keeps the reservation.
-    if result.grants.is_empty() {
-        result.reserved = result.reserved.or(holder.map(|holder| holder.id));
-    }
-    result.passed = skipped.passes();
+    let kept = holder.filter(|_| result.grants.is_empty());
+    result.reserved = reserved.map(|job| job.id).or(kept.map(|holder| holder.id));
     result
 }
 
-/// Jobs of a round that did not fit, and how often each was passed since.
-#[derive(Default)]
-struct Skipped {
-    /// Each with the number of passes before it was considered.
-    jobs: Vec<(JobId, u32)>,
-    passes: u32,
-    /// The job that reaches its limit first, and the number of passes at which it does.
-    limit: Option<(JobId, u32)>,
-}
-
-impl Skipped {
-    fn push(&mut self, waiting: &Waiting) {
-        self.jobs.push((waiting.id, self.passes));
-        let enough = self.passes + PASSES_MAX.saturating_sub(waiting.passed);
-        if self.limit.is_none_or(|(_, limit)| enough < limit) {
-            self.limit = Some((waiting.id, enough));
-        }
-    }
-
-    fn pass(&mut self) {
-        self.passes += 1;
-    }
-
-    fn has_had_enough(&self) -> Option<JobId> {
-        let (id, limit) = self.limit?;
-        (self.passes >= limit).then_some(id)
-    }
-
-    fn passes(self) -> Vec<(JobId, u32)> {
-        let passes = |(id, before)| (id, self.passes - before);
-        let jobs = self.jobs.into_iter().map(passes);
-        jobs.filter(|(_, passes)| *passes > 0).collect()
-    }
-}
-
-/// The waiting jobs in order; the order changes as jobs start.
-struct Walk<'a> {
-    levels: Vec<WalkedLevel<'a>>,
-    now: Millis,
-}
-
-struct WalkedLevel<'a> {
-    priority: i32,
-    since: Millis,
-    /// Share, last turn (both may have grown since), next job and uid; the first in order on top.
-    next: BinaryHeap<Reverse<(Share, u64, JobId, u32)>>,
-    lines: HashMap<u32, Values<'a, JobId, Waiting>>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(levels: &'a BTreeMap<i32, Level>, node: &Node, turns: &Turns, now: Millis) -> Self {
-        let walked = levels.iter().map(|(&priority, level)| {
-            let mut next = Vec::with_capacity(level.lines.len());
-            let lines = level.lines.iter().map(|(&uid, line)| {
-                if let Some(id) = line.keys().next() {
-                    next.push(Reverse((node.share(uid), turns.last(uid), *id, uid)));
-                }
-                (uid, line.values())
-            });
-            WalkedLevel {
-                priority,
-                since: level.since,
-                lines: lines.collect(),
-                next: next.into(),
-            }
-        });
-        Self {
-            levels: walked.collect(),
-            now,
-        }
-    }
-
-    /// The next job in order, each once.
-    fn next(&mut self, node: &Node, turns: &Turns) -> Option<&'a Waiting> {
-        let now = self.now;
-        let levels = self
-            .levels
-            .iter_mut()
-            .filter(|level| !level.next.is_empty());
-        levels
-            .max_by_key(|level| (level.rank(now), level.priority))?
-            .next(node, turns)
-    }
-
-    fn served(&mut self, priority: i32) {
-        let mut levels = self.levels.iter_mut();
-        if let Some(level) = levels.find(|level| level.priority == priority) {
-            level.since = self.now;
-        }
-    }
-}
-
-impl<'a> WalkedLevel<'a> {
-    /// Its priority, raised by the time since it was served.
-    fn rank(&self, now: Millis) -> Millis {
-        Millis::from(self.priority) + now.saturating_sub(self.since).max(0) / AGEING_MS
-    }
-
-    fn next(&mut self, node: &Node, turns: &Turns) -> Option<&'a Waiting> {
-        loop {
-            let Reverse((share, turn, id, uid)) = self.next.pop()?;
-            let now = (node.share(uid), turns.last(uid));
-            if now > (share, turn) {
-                self.next.push(Reverse((now.0, now.1, id, uid)));
-                continue;
-            }
-            let line = self.lines.get_mut(&uid)?;
-            let waiting = line.next()?;
-            if let Some(after) = line.clone().next() {
-                self.next.push(Reverse((share, turn, after.id, uid)));
-            }
-            return Some(waiting);
-        }
-    }
+/// Whether a user's jobs wait for one that the user's quota holds back and that was passed often enough.
+fn waits_for_own(held: &HashMap<u32, Skipped>, uid: u32) -> bool {
+    held.get(&uid)
+        .is_some_and(|held| held.had_enough(|_| true).is_some())
 }
 
 /// A share of the node, in units of 2^-32.
-type Share = u64;
+pub(super) type Share = u64;
 
 /// The resources of the node in use, and by whom.
 pub(super) struct Node {
     budget: Resources,
     free: Resources,
-    users: HashMap<u32, Use>,
+    gpus: GpusLeft,
+    users: HashMap<u32, Used>,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Use {
-    memory_bytes: u64,
-    threads: u64,
-    gpus: u64,
+/// The result of an attempt to start a job.
+enum Taken {
+    /// It starts, perhaps with the GPU of this place.
+    Room { place: Option<usize> },
+    /// The node has no room.
+    NoRoom,
+    /// The user's quota holds it back.
+    Held,
 }
 
 impl Node {
-    pub fn new(budget: &Resources, running: &[Running]) -> Self {
+    pub fn new(budget: &Resources, gpus: GpusLeft, running: &[Running]) -> Self {
         let mut node = Self {
             budget: *budget,
             free: *budget,
+            gpus,
             users: HashMap::new(),
         };
         for job in running {
@@ -220,43 +145,101 @@ impl Node {
         node
     }
 
+    /// Whether a quota holds back the first job of a user that could run at all.
+    pub fn holds_first<'a>(
+        &self,
+        mut jobs: impl Iterator<Item = &'a Waiting>,
+        quotas: &QuotaRules,
+    ) -> bool {
+        let quota = |job: &Waiting| job.quota(quotas, &self.budget);
+        let first =
+            jobs.find(|job| self.could_run(&job.demand) && quota(job).allows_alone(&job.demand));
+        first.is_some_and(|job| !self.allows(job, &quota(job)))
+    }
+
+    /// Whether a job can start when nothing else runs, on GPUs as they are now.
+    fn could_run(&self, demand: &Demand) -> bool {
+        let has_gpu = || self.gpus.could_take(device_bytes(demand));
+        fits_node(demand, &self.budget) && (demand.gpu != GpuDemand::One || has_gpu())
+    }
+
     fn is_full(&self) -> bool {
         self.free.memory_bytes == 0 || self.free.threads == 0
     }
 
-    /// Occupies what a job needs, if all of it is free. Returns whether that includes a GPU.
-    fn take(&mut self, uid: u32, demand: &Demand) -> Option<bool> {
-        let gpu = match demand.gpu {
-            GpuDemand::None => false,
-            GpuDemand::IfFree => self.free.gpus > 0,
-            GpuDemand::One => true,
+    fn used(&self, uid: u32) -> Used {
+        self.users.get(&uid).copied().unwrap_or_default()
+    }
+
+    fn allows(&self, waiting: &Waiting, quota: &Quota) -> bool {
+        quota.allows(&self.used(waiting.uid), &waiting.demand)
+    }
+
+    /// Occupies what a job needs, if the quota allows it and all of it is free.
+    fn take(&mut self, waiting: &Waiting, quota: &Quota) -> Taken {
+        let (uid, demand) = (waiting.uid, &waiting.demand);
+        if !self.allows(waiting, quota) {
+            return Taken::Held;
+        }
+        let bytes = device_bytes(demand);
+        let may = self.used(uid).gpus < quota.gpus && self.free.gpus > 0;
+        let place = match demand.gpu {
+            GpuDemand::None => None,
+            GpuDemand::IfFree => self.gpus.find(bytes).filter(|_| may),
+            GpuDemand::One => match self.gpus.find(bytes) {
+                Some(place) => Some(place),
+                None => return Taken::NoRoom,
+            },
         };
-        self.free = Resources {
-            memory_bytes: self.free.memory_bytes.checked_sub(demand.memory_bytes)?,
-            threads: self.free.threads.checked_sub(demand.threads)?,
-            gpus: self.free.gpus.checked_sub(gpu.into())?,
+        let gpu = place.is_some();
+        let left = || {
+            Some(Resources {
+                memory_bytes: self.free.memory_bytes.checked_sub(demand.memory_bytes)?,
+                threads: self.free.threads.checked_sub(demand.threads)?,
+                gpus: self.free.gpus.checked_sub(gpu.into())?,
+            })
         };
+        let Some(left) = left() else {
+            return Taken::NoRoom;
+        };
+        self.free = left;
         self.charge(uid, demand, gpu);
-        Some(gpu)
+        if let Some(place) = place {
+            self.gpus.take(place, bytes);
+        }
+        Taken::Room { place }
     }
 
     fn charge(&mut self, uid: u32, demand: &Demand, gpu: bool) {
-        let user = self.users.entry(uid).or_default();
-        user.memory_bytes = user.memory_bytes.saturating_add(demand.memory_bytes);
-        user.threads += u64::from(demand.threads);
-        user.gpus += u64::from(gpu);
+        self.users.entry(uid).or_default().add(demand, gpu);
     }
 
     /// A user's dominant share.
-    fn share(&self, uid: u32) -> Share {
-        let Some(user) = self.users.get(&uid) else {
-            return 0;
-        };
-        part(user.memory_bytes, self.budget.memory_bytes)
-            .max(part(user.threads, self.budget.threads.into()))
-            .max(part(user.gpus, self.budget.gpus.into()))
+    pub fn share(&self, uid: u32) -> Share {
+        self.users.get(&uid).map_or(0, |used| self.share_of(used))
+    }
+
+    /// The dominant share of each user who has running jobs, 0 to 1.
+    pub fn shares(&self) -> HashMap<u32, f64> {
+        let shares = self.users.iter();
+        let share = |used| (self.share_of(used) as f64 / WHOLE).min(1.0);
+        shares.map(|(uid, used)| (*uid, share(used))).collect()
+    }
+
+    fn share_of(&self, used: &Used) -> Share {
+        part(used.memory_bytes, self.budget.memory_bytes)
+            .max(part(used.threads, self.budget.threads.into()))
+            .max(part(used.gpus, self.budget.gpus.into()))
     }
 }
+
+/// Memory of a GPU that a job may need.
+pub(in crate::daemon) fn device_bytes(demand: &Demand) -> u64 {
+    device_bytes_max(ByteSize(demand.memory_bytes), demand.threads)
+}
+
+/// The whole node as a share.
+pub(super) const WHOLE: f64 = (1_u64 << 32) as f64;
 
 fn part(of: u64, whole: u64) -> Share {
     let part = (u128::from(of) << 32) / u128::from(whole.max(1));

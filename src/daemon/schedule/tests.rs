@@ -1,7 +1,10 @@
 use super::*;
+use crate::daemon::job::GpuDemand;
 
+mod fair;
 mod node;
 mod properties;
+mod random;
 
 const NODE: Resources = Resources {
     memory_bytes: 1 << 40,
@@ -13,6 +16,8 @@ fn job(id: u64, uid: u32, threads: u32) -> Waiting {
     Waiting {
         id: JobId(id),
         uid,
+        gid: uid,
+        exempt: false,
         priority: 0,
         demand: Demand {
             memory_bytes: u64::from(threads),
@@ -124,7 +129,11 @@ fn a_gpu_is_taken_if_free_and_waited_for_if_needed() {
         with(3, GpuDemand::IfFree),
     ]);
     let grants = queue.round(&budget, &[], 0);
-    let expected = [(1, true), (3, false)].map(|(id, gpu)| Grant { id: JobId(id), gpu });
+    let expected = [(1, Some(0)), (3, None)].map(|(id, place)| Grant {
+        id: JobId(id),
+        gpu: place.is_some(),
+        place,
+    });
     assert_eq!(grants, expected);
     let first = Running {
         gpu: true,

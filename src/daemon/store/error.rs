@@ -21,7 +21,10 @@ pub enum JobStoreError {
         holder: Option<u32>,
     },
     /// It was written by a later version of molsieve.
-    #[error("{}: has schema {found}, this version of molsieve knows up to {known}; install the later version again", path.display())]
+    #[error(
+        "{}: has schema {found} and needs {}; this is molsieve {}, which knows up to schema {known}",
+        path.display(), needed(needs.as_deref()), env!("CARGO_PKG_VERSION"),
+    )]
     Newer {
         /// The database.
         path: PathBuf,
@@ -29,7 +32,15 @@ pub enum JobStoreError {
         found: u32,
         /// The newest schema known here.
         known: u32,
+        /// The version of molsieve that has brought it to that schema, if it says so.
+        needs: Option<String>,
     },
+    /// There is no job store where a copy of one was asked for.
+    #[error("{}: has no job store; name the daemon's state directory with --state", .0.display())]
+    NoStore(PathBuf),
+    /// The file to write exists already.
+    #[error("{}: exists already", .0.display())]
+    Exists(PathBuf),
     /// It was written by another program.
     #[error("{}: not a job store of molsieve; the file is left unchanged", .0.display())]
     Foreign(PathBuf),
@@ -68,6 +79,14 @@ pub enum JobStoreError {
         /// SQLite's message.
         reason: String,
     },
+}
+
+/// The version to install.
+fn needed(version: Option<&str>) -> String {
+    match version {
+        Some(version) => format!("molsieve {version} or later"),
+        None => "a later version of molsieve".into(),
+    }
 }
 
 impl JobStoreError {

@@ -10,7 +10,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{JobStoreError, Store};
+use super::{JobStoreError, Store, reserve::Reserve, writer};
 use crate::store::disk::try_lock_patiently;
 
 /// Name of the database.
@@ -20,7 +20,11 @@ const LOCK: &str = "lock";
 /// "mols", as the first migration writes it.
 const APPLICATION_ID: i64 = 0x6d6f_6c73;
 /// Schema n is reached by the first n of these.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 /// A file up to this size is checked as a whole.
 const WHOLE_CHECK_BYTES_MAX: u64 = 1 << 30;
 /// SQLite's page cache of a connection.
@@ -43,25 +47,39 @@ pub(super) fn store(dir: &Path) -> Result<Store, JobStoreError> {
         .map_err(|error| JobStoreError::io(dir, "create", &error))?;
     let lock = take_lock(dir)?;
     let path = dir.join(DATABASE);
-    make_private(dir, &path)?;
-    let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    check(&connection, &path)?;
-    let sql = |error| JobStoreError::sql(&path, error);
-    keep_durable(&connection).map_err(sql)?;
-    migrate(&mut connection, MIGRATIONS).map_err(sql)?;
+    let mut reserve = Reserve::of(dir);
+    let connection = loop {
+        match database(dir, &path) {
+            // A daemon that starts on a full disk must be able to end and to delete jobs.
+            Err(error) if reserve.is_needed(&error) && reserve.release() => {}
+            opened => break opened?,
+        }
+    };
+    reserve.make();
     Ok(Store {
         connection,
         path,
+        reserve,
         _lock: lock,
     })
+}
+
+/// The connection that writes.
+fn database(dir: &Path, path: &Path) -> Result<Connection, JobStoreError> {
+    make_private(dir, path)?;
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    check(&connection, path)?;
+    let sql = |error| JobStoreError::sql(path, error);
+    keep_durable(&connection).map_err(sql)?;
+    migrate(&mut connection, MIGRATIONS).map_err(sql)?;
+    Ok(connection)
 }
 
 /// A second connection that only reads.
 pub(super) fn read_only(dir: &Path) -> Result<(Connection, PathBuf), JobStoreError> {
     let path = dir.join(DATABASE);
     let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let known = schema(&connection).map_err(|error| JobStoreError::sql(&path, error))?;
-    refuse_newer(&path, known)?;
+    refuse_newer(&connection, &path)?;
     Ok((connection, path))
 }
 
@@ -93,11 +111,15 @@ fn take_lock(dir: &Path) -> Result<File, JobStoreError> {
         }
         Err(TryLockError::Error(error)) => return Err(io("lock")(error)),
     }
-    file.set_len(0)
+    let written = file
+        .set_len(0)
         .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", std::process::id()))
-        .map_err(io("write"))?;
-    Ok(file)
+        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    match written.map_err(io("write")) {
+        // The process id is only for a message.
+        Ok(()) | Err(JobStoreError::DiskFull(_)) => Ok(file),
+        Err(error) => Err(error),
+    }
 }
 
 /// Creates the database file before SQLite would, with a stricter mode. Does not open an existing file:
@@ -152,7 +174,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), JobStoreError> {
     if (tables > 0 || version > 0) && application != APPLICATION_ID {
         return Err(JobStoreError::Foreign(path.into()));
     }
-    refuse_newer(path, version)?;
+    refuse_newer(connection, path)?;
     let length = fs::metadata(path)
         .map_err(|error| JobStoreError::io(path, "read", &error))?
         .len();
@@ -179,13 +201,15 @@ fn check(connection: &Connection, path: &Path) -> Result<(), JobStoreError> {
     Ok(())
 }
 
-fn refuse_newer(path: &Path, found: u32) -> Result<(), JobStoreError> {
+fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), JobStoreError> {
+    let found = schema(connection).map_err(|error| JobStoreError::sql(path, error))?;
     let known = MIGRATIONS.len() as u32;
     if found > known {
         return Err(JobStoreError::Newer {
             path: path.into(),
             found,
             known,
+            needs: writer::of_schema(connection, found),
         });
     }
     Ok(())
@@ -214,6 +238,7 @@ pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> rusql
     for (version, migration) in (1u32..).zip(migrations).skip(from as usize) {
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         step.execute_batch(migration)?;
+        writer::record(&step, version)?;
         step.pragma_update(None, "user_version", version)?;
         step.commit()?;
     }

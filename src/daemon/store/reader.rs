@@ -10,7 +10,7 @@ use super::{
 };
 use crate::daemon::{
     action::ListQuery,
-    job::{Course, Job, JobId},
+    job::{Course, Job, JobId, Label, State},
 };
 
 /// A second, read-only connection, which never waits for the writer. Each call sees one state of the store.
@@ -33,13 +33,8 @@ impl Reader {
         query: &ListQuery,
         visible_to: Option<u32>,
     ) -> Result<Vec<Job>, JobStoreError> {
-        if let (Some(asked), Some(own)) = (query.uid, visible_to)
-            && asked != own
-        {
-            return Ok(Vec::new());
-        }
         self.run(|connection| {
-            newest(connection, query, visible_to.or(query.uid))?
+            selected(connection, query, visible_to)?
                 .into_iter()
                 .filter_map(|id| row::job(connection, id).transpose())
                 .collect()
@@ -93,6 +88,27 @@ impl Reader {
         self.run(|connection| log::read(connection, id, from, max))
     }
 
+    /// State and exit code of each of these jobs that exists; with `visible_to` only those of that user.
+    pub fn ends(
+        &self,
+        ids: &[JobId],
+        visible_to: Option<u32>,
+    ) -> Result<Vec<(JobId, State, Option<i32>)>, JobStoreError> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id, state, course ->> 'exit_code' FROM jobs
+                     WHERE id IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR uid = ?2)",
+                )?
+                .query_map(params![Json(ids), visible_to], |row| {
+                    let name: String = row.get(1)?;
+                    let state = State::from_name(&name).unwrap_or_default();
+                    Ok((JobId(number(row, 0)?), state, row.get(2)?))
+                })?
+                .collect()
+        })
+    }
+
     fn run<T>(&self, work: impl FnOnce(&Connection) -> Sql<T>) -> Result<T, JobStoreError> {
         self.connection
             .unchecked_transaction()
@@ -101,14 +117,33 @@ impl Reader {
     }
 }
 
+/// Numbers of the jobs of a query, newest first; with `visible_to` only those of that user.
+pub(super) fn selected(
+    connection: &Connection,
+    query: &ListQuery,
+    visible_to: Option<u32>,
+) -> Sql<Vec<JobId>> {
+    if let (Some(asked), Some(own)) = (query.uid, visible_to)
+        && asked != own
+    {
+        return Ok(Vec::new());
+    }
+    newest(connection, query, visible_to.or(query.uid))
+}
+
 /// Numbers of the newest jobs. Each state is looked up separately, so that an index gives the newest first.
 fn newest(connection: &Connection, query: &ListQuery, uid: Option<u32>) -> Sql<Vec<JobId>> {
     let before = query.before.map_or(i64::MAX, |id| integer(id.0));
-    let mut statement =
-        connection.prepare_cached(list_sql(uid.is_some(), !query.states.is_empty()))?;
+    let first = query.labels.first();
+    let mut statement = connection.prepare_cached(match first {
+        Some(_) => LABELLED,
+        None => list_sql(uid.is_some(), !query.states.is_empty()),
+    })?;
+    let first = first.map(Label::as_str);
+    let others = Json(query.labels.get(1..).unwrap_or_default());
     let mut ids: Vec<JobId> = Vec::new();
     let mut look_up = |state| -> Sql<()> {
-        let values = params![before, query.limit, uid, state];
+        let values = params![before, query.limit, uid, state, first, others];
         // Bind only the parameters of the statement.
         let count = statement.parameter_count();
         for found in statement.query_map(&values[..count], |row| number(row, 0))? {
@@ -127,6 +162,16 @@ fn newest(connection: &Connection, query: &ListQuery, uid: Option<u32>) -> Sql<V
     ids.truncate(query.limit as usize);
     Ok(ids)
 }
+
+/// Numbers of jobs with the label ?5 and those in the JSON array ?6, before ?1, at most ?2, perhaps of user ?3, perhaps
+/// in state ?4.
+pub(super) const LABELLED: &str = "
+    SELECT l.job_id FROM labels AS l JOIN jobs AS j ON j.id = l.job_id
+    WHERE l.label = ?5 AND l.job_id < ?1 AND (?3 IS NULL OR j.uid = ?3) AND (?4 IS NULL OR j.state = ?4)
+    AND NOT EXISTS (
+        SELECT 1 FROM json_each(?6) AS other WHERE NOT EXISTS (
+            SELECT 1 FROM labels WHERE label = other.value AND job_id = l.job_id))
+    ORDER BY l.job_id DESC LIMIT ?2";
 
 /// Numbers of jobs before ?1, at most ?2, perhaps of user ?3, perhaps in state ?4.
 pub(super) fn list_sql(of_user: bool, in_state: bool) -> &'static str {

@@ -69,13 +69,17 @@ pub(super) fn job(connection: &Connection, id: JobId) -> Result<Option<Job>> {
         .optional()
 }
 
-/// Adds the jobs in a state to `jobs`, oldest first and without their settings.
-pub(super) fn add_in(connection: &Connection, state: State, jobs: &mut Vec<Job>) -> Result<()> {
+/// Passes on the jobs in a state, oldest first and without their settings.
+pub(super) fn each_in(
+    connection: &Connection,
+    state: State,
+    on: &mut impl FnMut(Job),
+) -> Result<()> {
     let mut statement = connection.prepare(
         "SELECT id, uid, priority, submitted_at, given, course, 'null' FROM jobs WHERE state = ?1 ORDER BY id",
     )?;
     for job in statement.query_map([state.name()], whole)? {
-        jobs.push(job?);
+        on(job?);
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
+mod backup;
 mod bounds;
 mod files;
 mod jobs;
 mod kill;
+mod reserve;
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,7 @@
 //! Changes within a transaction.
 
+pub(super) mod links;
+
 use std::{cell::RefCell, path::Path};
 
 use rusqlite::{Connection, OptionalExtension, Result as Sql, Transaction, params};
@@ -79,6 +81,17 @@ impl<'a> Tx<'a> {
         })
     }
 
+    /// The result of a submission whose key was used before.
+    pub fn submitted_before(
+        &self,
+        submission: &Submission,
+    ) -> Result<Option<Inserted>, JobStoreError> {
+        let Some((key, digest)) = &submission.idempotency else {
+            return Ok(None);
+        };
+        self.run(|connection| submitted_before(connection, submission.uid, key, digest))
+    }
+
     /// One job.
     pub fn job(&self, id: JobId) -> Result<Option<Job>, JobStoreError> {
         self.run(|connection| row::job(connection, id))
@@ -106,9 +119,24 @@ impl<'a> Tx<'a> {
         if found {
             return Ok(());
         }
-        let error = JobStoreError::NoJob(job.id);
-        self.failed.borrow_mut().get_or_insert(error.clone());
-        Err(error)
+        Err(self.fail(JobStoreError::NoJob(job.id)))
+    }
+
+    /// Writes the settings of a job, and what was submitted beside them.
+    pub fn update_submission(&self, job: &Job) -> Result<(), JobStoreError> {
+        let found = self.run(|connection| {
+            connection
+                .prepare_cached("UPDATE jobs SET given = ?2, settings = ?3 WHERE id = ?1")?
+                .execute(params![
+                    integer(job.id.0),
+                    Json(&job.submission),
+                    Json(&job.submission.settings),
+                ])
+        })?;
+        match found {
+            0 => Err(self.fail(JobStoreError::NoJob(job.id))),
+            _ => Ok(()),
+        }
     }
 
     /// Deletes a job, its events, log and key. Returns whether it existed.
@@ -149,7 +177,16 @@ impl<'a> Tx<'a> {
         })
     }
 
-    fn run<T>(&self, work: impl FnOnce(&Connection) -> Sql<T>) -> Result<T, JobStoreError> {
+    /// Marks the transaction as failed.
+    fn fail(&self, error: JobStoreError) -> JobStoreError {
+        self.failed.borrow_mut().get_or_insert(error.clone());
+        error
+    }
+
+    pub(super) fn run<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Sql<T>,
+    ) -> Result<T, JobStoreError> {
         if let Some(error) = &*self.failed.borrow() {
             return Err(error.clone());
         }
@@ -199,6 +236,7 @@ fn insert_job(connection: &Connection, submission: Submission, now: Millis) -> S
             job.course.state.name(),
         ])?;
     job.id = JobId(connection.last_insert_rowid().unsigned_abs());
+    links::add(connection, &job)?;
     add_event(connection, &job, now)?;
     Ok(job)
 }

@@ -36,7 +36,7 @@ pub(super) struct Process {
     /// Its standard output.
     pub(super) lines: Lines,
     /// Its standard error.
-    pub(super) text: Text,
+    pub(super) text: Text<ChildStderr>,
     lifeline: Option<tokio::net::UnixStream>,
     pub(super) identity: ProcessIdentity,
     pub(super) run_as: Option<RunAs>,
@@ -49,7 +49,7 @@ impl Process {
             .run_as(start.uid)
             .map_err(|denied| denied.to_string())?;
         let (ours, theirs) = UnixStream::pair().map_err(failed("connect a job process"))?;
-        let mut child = command(start, peers, run_as.as_ref(), theirs.into())
+        let mut child = worker(start, peers, run_as.as_ref(), theirs.into())
             .and_then(|mut command| command.spawn())
             .map_err(failed("start a job process"))?;
         let pid = child.id().ok_or("the job process ended at once")?;
@@ -59,7 +59,7 @@ impl Process {
             .map_err(failed("connect a job process"))?;
         Ok(Self {
             lines: Lines::new(child.stdout.take()),
-            text: Text(child.stderr.take()),
+            text: Text::new(child.stderr.take()),
             child,
             lifeline: Some(lifeline),
             identity: identity(pid).ok_or("the job process ended at once")?,
@@ -101,33 +101,37 @@ pub(super) fn signal_group(pid: u32, signal: Signal) {
     killpg(Pid::from_raw(pid as i32), signal).ok();
 }
 
-fn failed(action: &'static str) -> impl Fn(std::io::Error) -> String {
+pub(super) fn failed(action: &'static str) -> impl Fn(std::io::Error) -> String {
     move |error| format!("cannot {action}: {}", plain(&error))
 }
 
-fn command(
+fn worker(
     start: &ProcessStart,
     peers: &Peers,
     run_as: Option<&RunAs>,
     stdin: OwnedFd,
 ) -> std::io::Result<Command> {
-    let mut command = Command::new(program()?);
+    let mut command = command("worker", peers, run_as)?;
     command
         // `ps` shows it.
         .arg0(format!("molsieve: job {}", start.id))
-        .arg("worker")
-        .env_clear()
-        .envs(inherited())
-        .current_dir("/")
-        .process_group(0)
-        .stdin(Stdio::from(stdin))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stdin(Stdio::from(stdin));
     match &start.gpu {
         Some(Some(uuid)) => command.env("CUDA_VISIBLE_DEVICES", uuid),
         Some(None) => &mut command,
         None => command.env("CUDA_VISIBLE_DEVICES", ""),
     };
+    Ok(command)
+}
+
+/// This program with a verb, in its own process group, with the environment of the user and pipes for its output.
+pub(super) fn command(
+    verb: &str,
+    peers: &Peers,
+    run_as: Option<&RunAs>,
+) -> std::io::Result<Command> {
+    let mut command = bare_command(verb)?;
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     if let Some(user) = run_as {
         command.env("USER", &user.name).env("LOGNAME", &user.name);
         if let Ok(Some(account)) = peers.account(user.uid) {
@@ -136,6 +140,18 @@ fn command(
     } else if let Some(home) = std::env::var_os("HOME") {
         command.env("HOME", home);
     }
+    Ok(command)
+}
+
+/// This program with a verb, in its own process group, with little of the daemon's environment.
+pub(super) fn bare_command(verb: &str) -> std::io::Result<Command> {
+    let mut command = Command::new(program()?);
+    command
+        .arg(verb)
+        .env_clear()
+        .envs(inherited())
+        .current_dir("/")
+        .process_group(0);
     Ok(command)
 }
 
@@ -227,10 +243,14 @@ impl Lines {
     }
 }
 
-/// Standard error of a process.
-pub(super) struct Text(Option<ChildStderr>);
+/// Output of a process, as it comes.
+pub(super) struct Text<R>(Option<R>);
 
-impl Text {
+impl<R: AsyncRead + Unpin> Text<R> {
+    pub(super) fn new(from: Option<R>) -> Self {
+        Self(from)
+    }
+
     /// The next piece; none at the end. Cancel safe.
     pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
         let mut bytes = vec![0; TEXT_BYTES];

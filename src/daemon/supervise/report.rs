@@ -4,7 +4,11 @@ use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus};
 
 use nix::sys::signal::Signal;
 
-use crate::{daemon::job::ProcessEnd, report::event::Progress, store::plain};
+use crate::{
+    daemon::job::ProcessEnd,
+    report::event::{Progress, Shortage},
+    store::plain,
+};
 
 /// What a job process reported.
 #[derive(Default)]
@@ -15,6 +19,8 @@ pub(super) struct Report {
     pub(super) killed: Option<String>,
     /// The last line that is not an event, and why.
     pub(super) unreadable: Option<String>,
+    /// What the job lacks, if a disk is full.
+    pub(super) shortage: Option<Shortage>,
     rows_through: u64,
     progress: Option<Box<Progress>>,
 }
@@ -48,6 +54,7 @@ impl Report {
             reason: reason.filter(|_| !matches!(exit_code, Some(0 | 4))),
             rows_read: self.rows_through,
             progress: self.progress.take(),
+            shortage: self.shortage.take(),
         }
     }
 }

@@ -69,6 +69,22 @@ impl Answer {
 impl Daemon {
     /// Starts a daemon in this folder; `flags` are separated by blanks.
     pub fn start(folder: &Folder, flags: &str) -> Self {
+        Self::start_with(folder, flags, &[])
+    }
+
+    /// Like `start`, with more environment variables.
+    pub fn start_with(folder: &Folder, flags: &str, variables: &[(&str, String)]) -> Self {
+        let daemon = Self::spawn(folder, flags, variables);
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    /// Starts a daemon that need not accept jobs, and waits until it answers.
+    pub fn start_unready(folder: &Folder, flags: &str) -> Self {
+        Self::spawn(folder, flags, &[])
+    }
+
+    fn spawn(folder: &Folder, flags: &str, variables: &[(&str, String)]) -> Self {
         let (socket, log) = (folder.path("d.sock"), folder.path("daemon.log"));
         let stderr = File::options()
             .create(true)
@@ -83,17 +99,21 @@ impl Daemon {
             .arg(folder.path("state"))
             .args(flags.split_whitespace())
             .env_remove("MOLSIEVE_LOG")
+            // Its configuration is molsieve.toml in the folder, if the test has written one.
+            .env("CONFIGURATION_DIRECTORY", folder.path(""))
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)
             .spawn()
             .unwrap();
         let daemon = Self { child, socket, log };
-        daemon.wait_until_ready();
+        let answers = || daemon.try_request("GET", "/healthz", "").is_some();
+        assert!(within(PATIENCE, answers), "{}", daemon.log());
         daemon
     }
 
-    fn wait_until_ready(&self) {
+    pub fn wait_until_ready(&self) {
         let ready = || {
             self.try_request("GET", "/readyz", "")
                 .is_some_and(|a| a.status == 200)
@@ -111,6 +131,12 @@ impl Daemon {
 
     pub fn peak_memory_bytes(&self) -> u64 {
         high_water_mark(self.pid())
+    }
+
+    /// Sends SIGHUP: the daemon reads its configuration again.
+    pub fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
     }
 
     pub fn kill(&mut self) {

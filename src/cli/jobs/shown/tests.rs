@@ -90,24 +90,39 @@ fn a_waiting_job_says_what_it_waits_for() {
 
 #[test]
 fn a_job_that_the_node_is_too_small_for_says_so() {
-    let with = |memory_gib: u64, threads: u64, gpus: u64| {
-        node(
-            json!({ "memory_bytes": memory_gib << 30, "threads": threads, "gpus": gpus }),
-            json!({ "memory_bytes": 0, "threads": 0, "gpus": 0 }),
-        )
+    let says = "needs more than the node has for jobs, and waits until it has more, or until molsieve set 17 --memory";
+    for state in ["queued", "interrupted"] {
+        let fits = job(&json!({ "state": state, "waits_for": "resources" }));
+        assert!(!status(&fits, None, now()).contains(says), "{state}");
+        let too_large = job(&json!({ "state": state, "waits_for": "larger_budget" }));
+        assert!(status(&too_large, None, now()).contains(says), "{state}");
+        assert!(stands(&too_large, now()).contains(says), "{state}");
+        let listed = table(&[fits, too_large], now());
+        let told = format!("ada   {state}, too large  ");
+        assert_eq!(listed.matches(&told).count(), 1, "{listed}");
+    }
+}
+
+#[test]
+fn a_change_is_told_with_what_it_changed() {
+    let job = job(&json!({ "priority": 3, "waits_for": "resources" }));
+    let memory = ChangeBody {
+        memory: Some(ByteSize(2 << 30)),
+        ..ChangeBody::default()
     };
-    let too_large = |job: &JobView, node: NodeView| {
-        status(job, Some(&node), now())
-            .contains("it needs more than the node has for jobs, and waits until it has more")
+    assert_eq!(
+        changed(&job, &memory, now()),
+        "job 17 has 2 GiB; it waits for free resources"
+    );
+    let all = ChangeBody {
+        priority: Some(3),
+        threads: std::num::NonZeroUsize::new(2),
+        ..memory
     };
-    let waiting = job(&json!({}));
-    assert!(!too_large(&waiting, with(2, 2, 0)));
-    assert!(too_large(&waiting, with(1, 2, 0)));
-    assert!(too_large(&waiting, with(2, 1, 0)));
-    let demand = json!({ "memory_bytes": 1, "threads": 1, "gpu": "one" });
-    let interrupted = job(&json!({ "state": "interrupted", "demand": demand }));
-    assert!(!too_large(&interrupted, with(1, 1, 1)));
-    assert!(too_large(&interrupted, with(1, 1, 0)));
+    assert_eq!(
+        changed(&job, &all, now()),
+        "job 17 has priority 3, 2 GiB, 2 threads; it waits for free resources"
+    );
 }
 
 #[test]
@@ -174,6 +189,32 @@ fn an_interrupted_job_says_when_it_goes_on() {
         stands(&job(&due), now()),
         "was interrupted and resumes as soon as resources are free"
     );
+}
+
+#[test]
+fn a_job_that_waits_for_disk_space_says_how_much() {
+    let waits = |quota| {
+        job(&json!({
+            "state": "interrupted", "error": "no space left", "retry_at": "2026-11-25T17:11:04Z",
+            "waits_for_space": {
+                "path": "/out", "needed_bytes": 256 << 20, "free_bytes": 3 << 20, "quota": quota,
+                "since": "2026-11-25T17:03:00Z",
+            },
+        }))
+    };
+    assert_eq!(
+        stands(&waits(false), now()),
+        "waits for disk space since 7 min: /out has 3 MiB free, and the job needs 256 MiB; \
+         the next check is in 1 min 04 s"
+    );
+    assert_eq!(
+        stands(&waits(true), now()),
+        "waits for disk space since 7 min: the disk quota at /out is used up, and the job needs 256 MiB; \
+         the next check is in 1 min 04 s"
+    );
+    let table = table(&[waits(false), waits(true)], now());
+    assert!(table.contains("  interrupted (disk full)     "), "{table}");
+    assert!(table.contains("  interrupted (quota used up)"), "{table}");
 }
 
 #[test]

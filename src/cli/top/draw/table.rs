@@ -58,8 +58,8 @@ static COLUMNS: [Column; 12] = [
         job.name.as_deref().map_or("-".into(), shown::plain).into()
     }),
     column("USER", false, 7, 12, |job, _| shown::user(job).into()),
-    column("STATE", false, 0, 20, |job, look| {
-        Line::styled(job.state.name(), look.state(job.state))
+    column("STATE", false, 0, 22, |job, look| {
+        Line::styled(shown::state(job), look.state(job.state))
     }),
     column("PRIO", true, 5, 4, |job, _| job.priority.to_string().into()),
     column("", false, 6, BAR_COLUMNS, bar),

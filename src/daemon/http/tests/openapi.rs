@@ -8,9 +8,11 @@ use crate::{
     daemon::{
         api::{ApiError, LIST_JOBS_DEFAULT, tests::job},
         http::OPENAPI,
-        job::{Demand, GpuDemand, JobId, Mode, Resources, State},
+        job::{Demand, GpuDemand, JobId, Mode, Resources, State, WaitsFor},
+        quota::{Quota, Used},
         refusal::{ErrorCode, Refusal},
-        view::{JobView, NodeView},
+        snapshot::Standing,
+        view::{JobView, NodeView, UserView},
     },
     limits,
 };
@@ -32,13 +34,20 @@ fn words_of_states_and_modes_agree() {
     assert_eq!(schema("State")["enum"], json!(State::ALL));
     let modes = [Mode::Refuse, Mode::Overwrite, Mode::Resume];
     assert_eq!(schema("Mode")["enum"], json!(modes));
+    let waits = [
+        WaitsFor::LargerBudget,
+        WaitsFor::Retry,
+        WaitsFor::Resources,
+        WaitsFor::Gpu,
+    ];
+    assert_eq!(schema("WaitsFor")["enum"], json!(waits));
     let gpus = [GpuDemand::None, GpuDemand::IfFree, GpuDemand::One];
     assert_eq!(schema("GpuDemand")["enum"], json!(gpus));
 }
 
 #[test]
 fn answers_have_the_fields_that_are_described() {
-    let job = serde_json::to_value(JobView::new(&job(), None)).unwrap();
+    let job = serde_json::to_value(JobView::new(&job(), None, None)).unwrap();
     assert_eq!(keys(&schema("Job")["properties"]), keys(&job));
     assert_eq!(keys(&schema("Demand")["properties"]), keys(&job["demand"]));
     let node = NodeView {
@@ -47,6 +56,7 @@ fn answers_have_the_fields_that_are_described() {
         admitted: Resources::default(),
         jobs: [(State::Queued, 1)].into(),
         devices: vec![crate::nvidia::NvidiaDevice::default()],
+        gpus: Vec::new(),
         memory_available_bytes: 1,
         load: [0.0; 3],
     };
@@ -60,6 +70,22 @@ fn answers_have_the_fields_that_are_described() {
         keys(&schema("Resources")["properties"]),
         keys(&node["budget"])
     );
+    let standing = Standing {
+        uid: 1,
+        exempt: false,
+        quota: Quota::UNLIMITED,
+        used: Used::default(),
+        recent_use: 0.5,
+    };
+    let user = serde_json::to_value(UserView::new(&standing, Some("ada"))).unwrap();
+    assert_eq!(user["quota"]["waiting"], Value::Null);
+    for (name, part) in [
+        ("User", &user),
+        ("Quota", &user["quota"]),
+        ("Used", &user["used"]),
+    ] {
+        assert_eq!(keys(&schema(name)["properties"]), keys(part), "{name}");
+    }
 }
 
 fn every_error() -> Vec<ApiError> {
@@ -83,9 +109,14 @@ fn every_error() -> Vec<ApiError> {
         ApiError::TooMany("x"),
         Refusal::NotEnded(id).into(),
         Refusal::Ended(id, State::Failed).into(),
+        Refusal::NotWaiting(id, State::Running).into(),
         Refusal::IdempotencyConflict(id).into(),
         Refusal::TooLarge { needs, node }.into(),
+        Refusal::Quota(text()).into(),
+        Refusal::QueueFull(1).into(),
         Refusal::Store(text()).into(),
+        Refusal::StateFull("/state".into()).into(),
+        ApiError::NotReady(Refusal::StateFull("/state".into())),
         Refusal::encode("x", &"y").into(),
     ]
 }
@@ -126,6 +157,16 @@ fn what_a_request_may_hold_is_bounded_as_described() {
     assert_eq!(properties["priority"]["maximum"], limits::PRIORITY_MAX);
     assert_eq!(properties["priority"]["minimum"], -limits::PRIORITY_MAX);
     assert_eq!(properties["name"]["maxLength"], limits::JOB_NAME_CHARS_MAX);
+    assert_eq!(properties["labels"]["maxItems"], limits::JOB_LABELS_MAX);
+    for after in ["after", "after_any"] {
+        assert_eq!(properties[after]["maxItems"], limits::JOB_AFTER_MAX);
+    }
+    assert_eq!(properties["retries"]["maximum"], limits::JOB_RETRIES_MAX);
+    assert_eq!(properties["notify"]["maxLength"], limits::NOTIFY_BYTES_MAX);
+    assert_eq!(
+        schema("Wait")["properties"]["jobs"]["maxItems"],
+        limits::WAIT_JOBS_MAX
+    );
     let change = schema("Change");
     assert_eq!(change["additionalProperties"], false);
     let priority = &change["properties"]["priority"];
@@ -202,15 +243,19 @@ fn requests_and_answers_of_the_earlier_document_are_described() {
             "delete /v1/jobs/{id} forgetJob: 204 400 403 404 409 500 503",
             "get /healthz health: 200 400 403 503",
             "get /metrics metrics: 200 400 403 500 503",
-            "get /readyz ready: 200 400 403 503",
+            "get /readyz ready: 200 400 403 500 503",
             "get /v1/jobs listJobs: 200 400 403 500 503",
             "get /v1/jobs/{id} showJob: 200 400 403 404 500 503",
             "get /v1/jobs/{id}/events jobEvents: 200 400 403 404 500 503",
             "get /v1/jobs/{id}/log jobLog: 200 400 403 404 500 503",
             "get /v1/node showNode: 200 400 403 500 503",
             "get /v1/openapi.json openApi: 200 400 403 503",
-            "patch /v1/jobs/{id} setJob: 200 400 403 404 408 409 413 415 500 503",
-            "post /v1/jobs submitJob: 200 201 400 403 408 409 413 415 422 500 503",
+            "get /v1/users/{user} showUser: 200 400 403 404 500 503",
+            "patch /v1/jobs/{id} setJob: 200 400 403 404 408 409 413 415 422 500 503",
+            "post /v1/jobs submitJob: 200 201 400 403 404 408 409 413 415 422 429 500 503",
+            "post /v1/jobs/cancel cancelJobs: 200 400 403 500 503",
+            "post /v1/jobs/forget forgetJobs: 200 400 403 500 503",
+            "post /v1/jobs/wait waitJobs: 200 400 403 404 408 413 415 500 503",
             "post /v1/jobs/{id}/cancel cancelJob: 200 202 400 403 404 500 503",
         ]
     );

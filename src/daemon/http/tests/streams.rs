@@ -13,7 +13,7 @@ use crate::{
             shares::Shares,
             stream::{self, From, Sink, Source},
         },
-        job::{Job, JobId, State, Submission},
+        job::{Job, JobId, State, Submission, WaitsFor},
         refusal::Refusal,
         snapshot::Notice,
     },
@@ -43,6 +43,10 @@ impl Source for Memory {
         let log = self.log.lock().unwrap();
         let rest = &log[log.len().min(from as usize)..];
         Ok((from, rest[..rest.len().min(4)].to_vec()))
+    }
+
+    fn waits_for(&self, _: &Job) -> Option<WaitsFor> {
+        None
     }
 
     async fn ended(&self) -> Result<bool, Refusal> {

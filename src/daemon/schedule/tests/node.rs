@@ -1,8 +1,11 @@
 //! A node that runs what the scheduler grants, on a clock of its own, and watches every round.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::*;
+
+/// The half-life of recent use.
+pub const HALF_LIFE_MS: Millis = 24 * 3_600_000;
 
 /// A job, when it is submitted, and how long it runs.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +25,7 @@ pub struct SimulatedNode {
     pub running: Vec<(Running, Millis)>,
     /// When each was started.
     pub started: BTreeMap<JobId, Millis>,
+    pub quotas: QuotaRules,
 }
 
 impl SimulatedNode {
@@ -33,7 +37,20 @@ impl SimulatedNode {
             waiting: BTreeMap::new(),
             running: Vec::new(),
             started: BTreeMap::new(),
+            quotas: QuotaRules::default(),
         }
+    }
+
+    /// Changes the quotas.
+    pub fn set_quotas(&mut self, quotas: QuotaRules) {
+        self.queue
+            .set_policy(Arc::new(quotas.clone()), HALF_LIFE_MS, self.now);
+        self.quotas = quotas;
+    }
+
+    /// Changes the budget; what runs goes on.
+    pub fn set_budget(&mut self, budget: Resources) {
+        self.budget = budget;
     }
 
     pub fn submit(&mut self, arrival: Arrival) {
@@ -64,7 +81,11 @@ impl SimulatedNode {
     pub fn round(&mut self) -> Vec<Grant> {
         self.running.retain(|(_, end)| *end > self.now);
         let running: Vec<_> = self.running.iter().map(|(running, _)| *running).collect();
-        let reserved = self.queue.reserved;
+        // A changed budget or quota ends a reservation.
+        let reserved = self.queue.reserved.filter(|id| {
+            let holder = self.queue.get(*id);
+            holder.is_some_and(|holder| self.can_run(holder) && !self.is_held(holder))
+        });
         let grants = self.queue.round(&self.budget, &running, self.now);
         if let Some(holder) = reserved {
             assert!(grants.first().is_none_or(|first| first.id == holder));
@@ -85,8 +106,13 @@ impl SimulatedNode {
         assert!(started.ready_at <= self.now);
         let before = |other: &&Arrival| {
             let other = &other.waiting;
-            (other.uid, other.priority, other.demand)
-                == (started.uid, started.priority, started.demand)
+            (other.uid, other.priority, other.demand, other.exempt)
+                == (
+                    started.uid,
+                    started.priority,
+                    started.demand,
+                    started.exempt,
+                )
                 && other.ready_at <= self.now
         };
         let smaller = self.waiting.range(..grant.id).map(|(_, other)| other);
@@ -94,7 +120,11 @@ impl SimulatedNode {
         assert!(overtaken.is_empty(), "{started:?} before {overtaken:?}");
         match started.demand.gpu {
             GpuDemand::None => assert!(!grant.gpu),
-            GpuDemand::IfFree => assert_eq!(grant.gpu, self.free().gpus > 0),
+            GpuDemand::IfFree => {
+                let quota = started.quota(&self.quotas, &self.budget);
+                let may = self.used(started.uid).gpus < quota.gpus;
+                assert_eq!(grant.gpu, may && self.free().gpus > 0);
+            }
             GpuDemand::One => assert!(grant.gpu),
         }
     }
@@ -109,9 +139,25 @@ impl SimulatedNode {
             demand: waiting.demand,
             gpu: grant.gpu,
         };
+        let free = self.free();
+        let demand = &waiting.demand;
+        assert!(
+            demand.memory_bytes <= free.memory_bytes
+                && demand.threads <= free.threads
+                && u32::from(grant.gpu) <= free.gpus,
+            "{waiting:?} exceeds {free:?}"
+        );
         self.running.push((running, self.now + runs_ms));
         self.started.insert(grant.id, self.now);
-        self.free();
+        let (used, quota) = (
+            self.used(waiting.uid),
+            waiting.quota(&self.quotas, &self.budget),
+        );
+        assert!(within_quota(&used, &quota), "{used:?} exceeds {quota:?}");
+    }
+
+    fn used(&self, uid: u32) -> Used {
+        used_by(uid, self.running.iter().map(|(running, _)| *running))
     }
 
     fn check_what_still_waits(&self) {
@@ -120,8 +166,10 @@ impl SimulatedNode {
         for (id, arrival) in &self.waiting {
             let waiting = self.queue.get(*id).unwrap();
             assert!(waiting.passed <= PASSES_MAX, "{waiting:?}");
-            let could_start =
-                arrival.waiting.ready_at <= self.now && fits_node(&waiting.demand, &free);
+            let could_start = arrival.waiting.ready_at <= self.now
+                && fits_node(&waiting.demand, &free)
+                && !self.is_held(waiting)
+                && !self.waits_for_own(waiting);
             assert!(
                 !could_start || self.queue.reserved.is_some(),
                 "idle: {waiting:?}"
@@ -129,22 +177,47 @@ impl SimulatedNode {
         }
     }
 
-    /// Free resources.
-    ///
-    /// # Panics
-    /// If more is taken than there is.
+    /// Whether the quota of its user holds a job back.
+    fn is_held(&self, waiting: &Waiting) -> bool {
+        let quota = waiting.quota(&self.quotas, &self.budget);
+        !quota.allows(&self.used(waiting.uid), &waiting.demand)
+    }
+
+    /// Whether a job of the same user waits for the user's quota, and may not be passed any more.
+    fn waits_for_own(&self, waiting: &Waiting) -> bool {
+        let mut others = self.waiting.keys().filter_map(|id| self.queue.get(*id));
+        others.any(|other| {
+            other.uid == waiting.uid
+                && other.passed == PASSES_MAX
+                && self.can_run(other)
+                && self.is_held(other)
+        })
+    }
+
+    /// Whether a job can run at all.
+    pub fn can_run(&self, waiting: &Waiting) -> bool {
+        let quota = waiting.quota(&self.quotas, &self.budget);
+        fits_node(&waiting.demand, &self.budget) && quota.allows_alone(&waiting.demand)
+    }
+
+    /// Free resources; nothing of what runs above a budget that was reduced.
     pub fn free(&self) -> Resources {
         let mut free = self.budget;
         for (Running { demand, gpu, .. }, _) in &self.running {
-            let left = || {
-                Some(Resources {
-                    memory_bytes: free.memory_bytes.checked_sub(demand.memory_bytes)?,
-                    threads: free.threads.checked_sub(demand.threads)?,
-                    gpus: free.gpus.checked_sub(u32::from(*gpu))?,
-                })
+            free = Resources {
+                memory_bytes: free.memory_bytes.saturating_sub(demand.memory_bytes),
+                threads: free.threads.saturating_sub(demand.threads),
+                gpus: free.gpus.saturating_sub(u32::from(*gpu)),
             };
-            free = left().expect("the node is over-committed");
         }
         free
     }
+}
+
+/// Whether nothing is above its quota.
+fn within_quota(used: &Used, quota: &Quota) -> bool {
+    used.running <= quota.running
+        && used.threads <= quota.threads
+        && used.memory_bytes <= quota.memory_bytes
+        && used.gpus <= quota.gpus
 }

@@ -10,9 +10,9 @@ use super::{
     *,
 };
 
-const RUNS_MS_MAX: Millis = 1_000;
+pub const RUNS_MS_MAX: Millis = 1_000;
 
-fn budgets() -> impl Strategy<Value = Resources> {
+pub fn budgets() -> impl Strategy<Value = Resources> {
     (1..=64u64, 1..=16u32, 0..=2u32).prop_map(|(memory_bytes, threads, gpus)| Resources {
         memory_bytes,
         threads,
@@ -21,7 +21,7 @@ fn budgets() -> impl Strategy<Value = Resources> {
 }
 
 /// A job that fits the node: small ones are frequent, whole nodes come too.
-fn demands(budget: Resources) -> impl Strategy<Value = Demand> {
+pub fn demands(budget: Resources) -> impl Strategy<Value = Demand> {
     let up_to = |most: u64| prop_oneof![3 => 1..=most.div_ceil(4), 2 => 1..=most, 1 => Just(most)];
     let mut gpus = vec![GpuDemand::None, GpuDemand::None, GpuDemand::IfFree];
     if budget.gpus > 0 {
@@ -68,6 +68,8 @@ fn mixes(
                     waiting: Waiting {
                         id: JobId(id),
                         uid,
+                        gid: uid,
+                        exempt: false,
                         priority,
                         demand,
                         ready_at: at + late,
@@ -81,6 +83,12 @@ fn mixes(
     })
 }
 
+/// The bound of the module: longest run time, waiting jobs of the user before the job, other users.
+pub fn bound_ms(runs_ms_max: Millis, before: usize, others: usize) -> Millis {
+    let foreign = (OVERTAKEN_MAX as usize + 1) * others + 3;
+    runs_ms_max * ((before + 1) * (PASSES_MAX as usize + 1) * foreign) as Millis
+}
+
 /// Checks each job's wait against the bound that the module derives, and how many later jobs of its own
 /// line were started before it.
 fn check_waits(node: &SimulatedNode, arrivals: &[Arrival]) {
@@ -92,10 +100,9 @@ fn check_waits(node: &SimulatedNode, arrivals: &[Arrival]) {
             other.waiting.uid == uid && node.started[&other.waiting.id] > arrival.submitted_at
         };
         let before = arrivals[..place].iter().filter(stands_before).count();
-        let events = (before + PASSES_MAX as usize + 1) * users.len();
         let waited = started - arrival.submitted_at;
         assert!(
-            waited <= 3 * RUNS_MS_MAX * events as Millis,
+            waited <= bound_ms(RUNS_MS_MAX, before, users.len() - 1),
             "{id} waited {waited} ms: {before} before"
         );
         let overtakes = |other: &&Arrival| {

@@ -30,7 +30,8 @@ fn nobody_else_can_read_the_files() {
             "jobs.sqlite3",
             "jobs.sqlite3-shm",
             "jobs.sqlite3-wal",
-            "lock"
+            "lock",
+            "reserve"
         ]
     );
     for name in names {
@@ -109,10 +110,48 @@ fn a_newer_schema_is_refused() {
         path: path.clone(),
         found: 99,
         known: open::MIGRATIONS.len() as u32,
+        needs: None,
     };
     assert_eq!(Store::open(dir.path()).unwrap_err(), refused);
     assert_eq!(Reader::open(dir.path()).unwrap_err(), refused);
     assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_newer_schema_is_refused_with_the_version_that_it_needs() {
+    let (dir, store) = fresh();
+    let later =
+        "INSERT INTO writers VALUES (98, '0.8.0'), (99, '0.9.0'); PRAGMA user_version = 99;";
+    store.connection.execute_batch(later).unwrap();
+    drop(store);
+    let expected = format!(
+        "{}: has schema 99 and needs molsieve 0.9.0 or later; this is molsieve {}, which knows up to schema {}",
+        dir.path().join("jobs.sqlite3").display(),
+        env!("CARGO_PKG_VERSION"),
+        open::MIGRATIONS.len()
+    );
+    assert_eq!(Store::open(dir.path()).unwrap_err().to_string(), expected);
+    assert_eq!(Reader::open(dir.path()).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn a_file_of_before_gets_the_version_with_its_next_migration() {
+    let (dir, store) = fresh();
+    store
+        .connection
+        .execute_batch("DROP TABLE writers")
+        .unwrap();
+    drop(store);
+    let mut store = Store::open(dir.path()).unwrap();
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'writers'";
+    assert_eq!(ask(&store, tables), 0);
+    let mut migrations = open::MIGRATIONS.to_vec();
+    migrations.push("ALTER TABLE jobs ADD COLUMN colour TEXT;");
+    open::migrate(&mut store.connection, &migrations).unwrap();
+    assert_eq!(
+        writer::of_schema(&store.connection, migrations.len() as u32).as_deref(),
+        Some(env!("CARGO_PKG_VERSION"))
+    );
 }
 
 #[test]

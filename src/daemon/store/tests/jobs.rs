@@ -1,14 +1,19 @@
 use super::*;
 use crate::{
-    daemon::job::{Demand, Ending, GpuDemand, Mode, ProcessIdentity},
+    daemon::job::{Demand, Ending, GpuDemand, Label, Mode, ProcessIdentity, SubmitOptions},
     report::event::Progress,
 };
+
+fn labels(texts: &[&str]) -> Vec<Label> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
 
 /// A submission with every field set to something special.
 fn special() -> Submission {
     Submission {
         uid: u32::MAX - 1,
         gid: 17,
+        exempt: true,
         name: Some("Chloroform, \"2\" \u{1f9ea}\n\0".into()),
         settings: json!({"a": [1.1, 2.5e-300, u64::MAX, -3, null, true, "\u{0}\""], "b": {"c": {}}}),
         mode: Mode::Overwrite,
@@ -17,6 +22,14 @@ fn special() -> Submission {
             memory_bytes: (1 << 50) + 1,
             threads: 512,
             gpu: GpuDemand::One,
+        },
+        options: SubmitOptions {
+            labels: labels(&["array=1", "x"]),
+            after: vec![JobId(1), JobId(7)],
+            after_any: vec![JobId(2)],
+            retries: Some(0),
+            notify: Some("echo 'a b'".parse().unwrap()),
+            unmet: Vec::new(),
         },
         idempotency: Some(("key".into(), [7; 32])),
     }
@@ -163,7 +176,9 @@ fn what_is_unfinished_is_shown_after_a_restart() {
     });
     drop(store);
 
-    let seen = Store::open(dir.path()).unwrap().unfinished().unwrap();
+    let mut seen = Vec::new();
+    let store = Store::open(dir.path()).unwrap();
+    store.each_unfinished(|job| seen.push(job)).unwrap();
     let expected = [0, 3, 1].map(|at: usize| {
         let mut job = jobs[at].clone();
         job.submission.settings = Value::Null;
@@ -214,6 +229,7 @@ fn lists_are_what_was_asked_for() {
         uid,
         before: before.map(JobId),
         limit,
+        ..ListQuery::default()
     };
     let both = [State::Done, State::Queued, State::Done];
     assert_eq!(
@@ -245,5 +261,80 @@ fn lists_are_what_was_asked_for() {
     assert_eq!(
         list(&reader, &query(&[State::Failed], None, None, 2), None),
         [0u64; 0]
+    );
+}
+
+#[test]
+fn jobs_are_found_by_their_labels() {
+    let (dir, mut store) = fresh();
+    for number in 0..6u32 {
+        let all = [["a", "n=1"], ["a", "n=2"], ["b", "n=1"]];
+        let options = SubmitOptions {
+            labels: labels(&all[number as usize % 3]),
+            ..SubmitOptions::default()
+        };
+        let mut job = insert(
+            &mut store,
+            Submission {
+                options,
+                ..submission(1 + number % 2)
+            },
+        );
+        if number == 3 {
+            change(&mut store, &mut job, |course| course.state = State::Done);
+        }
+    }
+    let reader = Reader::open(dir.path()).unwrap();
+    let query = |of: &[&str], states: &[State], uid, before: Option<u64>, limit| ListQuery {
+        labels: labels(of),
+        states: states.into(),
+        uid,
+        before: before.map(JobId),
+        limit,
+    };
+    let found = |query: &ListQuery, visible_to| list(&reader, query, visible_to);
+    assert_eq!(
+        found(&query(&["a"], &[], None, None, 9), None),
+        [5, 4, 2, 1]
+    );
+    assert_eq!(
+        found(&query(&["a", "n=1"], &[], None, None, 9), None),
+        [4, 1]
+    );
+    assert_eq!(found(&query(&["a"], &[], None, Some(5), 2), None), [4, 2]);
+    assert_eq!(found(&query(&["a"], &[], Some(1), None, 9), None), [5, 1]);
+    assert_eq!(found(&query(&["a"], &[], None, None, 9), Some(2)), [4, 2]);
+    let queued = [State::Queued, State::Running];
+    assert_eq!(
+        found(&query(&["n=1"], &queued, None, None, 9), None),
+        [6, 3, 1]
+    );
+    assert_eq!(found(&query(&["c"], &[], None, None, 9), None), [0u64; 0]);
+    // Labels go with their jobs.
+    store.write(|tx| tx.remove(JobId(5))).unwrap();
+    assert_eq!(found(&query(&["a"], &[], None, None, 9), None), [4, 2, 1]);
+    assert_eq!(ask(&store, "SELECT count(*) FROM labels"), 10);
+}
+
+#[test]
+fn a_list_by_label_reads_the_jobs_of_that_label_only() {
+    let (_dir, store) = fresh();
+    let plan = format!("EXPLAIN QUERY PLAN {}", reader::LABELLED);
+    let mut statement = store.connection.prepare(&plan).unwrap();
+    let steps: Vec<String> = statement
+        .query_map(
+            rusqlite::params![1, 1, None::<u32>, None::<u32>, "a", "[]"],
+            |row| row.get(3),
+        )
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(
+        steps[0], "SEARCH l USING PRIMARY KEY (label=? AND job_id<?)",
+        "{steps:?}"
+    );
+    assert!(
+        !steps.iter().any(|step| step.contains("B-TREE")),
+        "{steps:?}"
     );
 }

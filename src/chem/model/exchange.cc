@@ -1,12 +1,12 @@
-#include "molsieve/src/chem/edit/exchange.h"
+#include "molsieve/src/chem/model/exchange.h"
 
 #include <algorithm>
 
-namespace molsieve::edit {
+namespace molsieve {
 
 namespace {
 
-bool are_alike(const Atom &a, const Atom &b) {
+bool look_alike(const Atom &a, const Atom &b) {
   return a.number == b.number && a.charge == b.charge && a.isotope == b.isotope && a.aromatic == b.aromatic &&
          a.degree == b.degree && a.explicit_hydrogens == b.explicit_hydrogens &&
          a.implicit_hydrogens == b.implicit_hydrogens && a.no_implicit == b.no_implicit && a.in_ring == b.in_ring &&
@@ -33,18 +33,41 @@ bool has_stereo(const Molecule &mol, const Atom &atom) {
 
 bool Exchange::leads(const Molecule &mol, const RDKit::MatchVectType &from, const RDKit::MatchVectType &to) {
   mol_ = &mol;
-  bool found = pair_matches(from, to);
-  for (std::size_t i = 0; found && i < moved_.size(); ++i) {
-    found = pair_neighbours(moved_.begin()[i]);
-  }
-  // What was taken to stay may have been moved later.
-  found = found && std::ranges::all_of(moved_, [this](auto atom) { return holds_around(atom); });
+  classes_ = nullptr;
+  bool found = pair_matches(from, to) && spread();
   for (std::size_t i = 0; found && i < from.size(); ++i) {
     found = image(static_cast<std::uint16_t>(from[i].second)) == to[i].second;
   }
+  forget();
+  return found;
+}
+
+bool Exchange::swaps(const Molecule &mol, const std::uint16_t *classes, std::uint16_t from, std::uint16_t to) {
+  mol_ = &mol;
+  classes_ = classes;
+  const bool found = pair(from, to) && spread();
+  forget();
+  return found;
+}
+
+// Exchanges what must be exchanged as well. False: that is not possible, or not known to be.
+bool Exchange::spread() {
+  for (std::size_t i = 0; i < moved_.size(); ++i) {
+    if (!pair_neighbours(moved_[i])) {
+      return false;
+    }
+  }
+  // What was taken to stay may have been moved later.
+  return std::ranges::all_of(moved_, [this](auto atom) { return holds_around(atom); });
+}
+
+bool Exchange::are_alike(std::uint16_t a, std::uint16_t b) const {
+  return (!classes_ || classes_[a] == classes_[b]) && look_alike(mol_->atoms[a], mol_->atoms[b]);
+}
+
+void Exchange::forget() {
   std::ranges::for_each(moved_, [this](auto atom) { image_[atom] = NO_INDEX; });
   moved_.clear();
-  return found;
 }
 
 bool Exchange::pair_matches(const RDKit::MatchVectType &from, const RDKit::MatchVectType &to) {
@@ -65,7 +88,7 @@ bool Exchange::pair(std::uint16_t a, std::uint16_t b) {
     return true;
   }
   if (image_[a] != NO_INDEX || image_[b] != NO_INDEX || moved_.size() + 2 > MOVED_MAX ||
-      !are_alike(mol_->atoms[a], mol_->atoms[b])) {
+      !are_alike(a, b)) {
     return false;
   }
   image_[a] = b;
@@ -99,7 +122,7 @@ std::uint16_t Exchange::partner(std::uint16_t neighbour, BondType type, std::uin
   for (unsigned int i = 0; i < atom.degree; ++i) {
     const auto other = atom.neighbours[i];
     if (image_[other] == NO_INDEX && mol_->bonds[atom.bonds[i]].type == type && !bond_between(*mol_, a, other) &&
-        are_alike(mol_->atoms[neighbour], mol_->atoms[other])) {
+        are_alike(neighbour, other)) {
       return other;
     }
   }
@@ -119,4 +142,4 @@ bool Exchange::holds_around(std::uint16_t a) const {
   return !has_stereo(*mol_, atom);
 }
 
-}  // namespace molsieve::edit
+}  // namespace molsieve
