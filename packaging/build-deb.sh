@@ -57,6 +57,8 @@ units() {
         put 0644 "packaging/systemd/$unit.socket" "lib/systemd/system/$unit.socket"
     done
     put 0644 packaging/systemd/molsieve-user.service usr/lib/systemd/user/molsieve.service
+    put 0644 packaging/systemd/molsieve-metrics.socket lib/systemd/system/molsieve-metrics.socket
+    put 0644 packaging/logrotate/molsieve usr/share/doc/molsieve/examples/logrotate
     put 0644 packaging/systemd/molsieve-user.socket usr/lib/systemd/user/molsieve.socket
     put 0644 packaging/systemd/molsieve.sysusers.conf usr/lib/sysusers.d/molsieve.conf
     put 0644 packaging/systemd/molsieve.tmpfiles.conf usr/lib/tmpfiles.d/molsieve.conf

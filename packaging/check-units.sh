@@ -51,7 +51,7 @@ exposure() {
 }
 
 mkdir "$work/system" "$work/user"
-cp molsieve.service molsieve.socket molsieve-single.service molsieve-single.socket "$work/system/"
+cp molsieve.service molsieve.socket molsieve-single.service molsieve-single.socket molsieve-metrics.socket "$work/system/"
 cp molsieve-user.service "$work/user/molsieve.service"
 cp molsieve-user.socket "$work/user/molsieve.socket"
 if [ ! -x /usr/bin/molsieve ]; then

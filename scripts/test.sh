@@ -35,6 +35,9 @@ export MOLSIEVE_REQUIRE_ENGINES=${MOLSIEVE_REQUIRE_ENGINES-wgpu}
 # A terminal for the tests of top.
 command -v tmux >/dev/null || apt_install tmux
 export MOLSIEVE_REQUIRE_TMUX=1
+# A server for the tests over ssh.
+[ -x /usr/sbin/sshd ] && command -v ssh >/dev/null || apt_install openssh-server openssh-client
+export MOLSIEVE_REQUIRE_SSHD=1
 # Another clock for the idle day of the soak test.
 [ -e /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ] || apt_install libfaketime
 # The embedded kernels are what their source compiles to; no GPU is needed to see that.

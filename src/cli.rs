@@ -15,6 +15,7 @@ mod events;
 mod export;
 mod foreign_flag;
 mod generate;
+mod job_log;
 mod jobs;
 mod key;
 mod live;
@@ -30,6 +31,7 @@ mod rules_convert;
 mod rules_table;
 mod run;
 mod serve;
+mod serve_log;
 mod show;
 mod space;
 mod standard_input;
@@ -139,6 +141,9 @@ rules can't be used."
     /// Run one job for the daemon; used by `serve`
     #[command(hide = true)]
     Worker,
+    /// Serve a socket of this machine that leads to a daemon on another one; used by clients in other languages
+    #[command(hide = true)]
+    Tunnel(jobs::SocketArgs),
     /// Check whether a user can write to a disk; used by `serve`
     #[command(hide = true)]
     CheckSpace,
@@ -306,6 +311,8 @@ impl Exit {
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
+    // Processes that this program starts would be called `exe`. A name is no condition for work.
+    let _ = nix::sys::prctl::set_name(c"molsieve");
     let (attempt, args) = Attempt::of(std::env::args_os().collect());
     let cli = Cli::try_parse_from(&args)
         .unwrap_or_else(|error| foreign_flag::explain(error, &args).exit());
@@ -332,6 +339,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => (args.json, show::show(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
+        Command::Tunnel(args) => (false, jobs::tunnel(&args)),
         Command::CheckSpace => (false, worker::check_space()),
         Command::Notify => (false, notify::notify()),
         Command::Doctor(args) => (args.json, doctor::doctor(&args)),

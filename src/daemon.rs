@@ -22,7 +22,9 @@
 //! | [`action`], [`refusal`], [`view`] | requests as values; why they are refused; the JSON of answers |
 //! | [`protocol`] | the protocol between the daemon and a job process |
 //! | [`gpus`] | the GPUs that jobs use, and which are left out |
-//! | [`paths`], [`settings`] | where socket and state are; the settings of the daemon |
+//! | [`paths`], [`loopback`] | where socket and state are; addresses of this machine only |
+//! | [`log_file`] | the daemon's log in a file |
+//! | [`settings`] | the settings of the daemon |
 //! | [`schedule`], [`admission`] | which jobs start next; a request as a job that fits the node |
 //! | [`peer`] | who is at the other end of a socket |
 //! | [`store`] | jobs on disk |
@@ -42,6 +44,8 @@ pub mod gpus;
 pub mod http;
 pub mod job;
 mod listen;
+pub mod log_file;
+pub mod loopback;
 pub mod paths;
 pub mod peer;
 pub mod protocol;
@@ -56,7 +60,10 @@ mod supervise;
 pub mod systemd;
 pub mod view;
 
-use std::{future::pending, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    future::pending, net::TcpListener, os::unix::fs::DirBuilderExt, path::Path, sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     net::{UnixListener, unix::UCred},
@@ -70,12 +77,13 @@ use self::{
     core::{Core, StartedCore},
     gpus::Gpus,
     http::{Edge, Limits},
+    loopback::Loopback,
     peer::{PeerPolicy, Peers},
     refusal::Refusal,
     reload::Reloader,
     settings::{Loaded, ServeSettings, ServeSource},
     store::JobStoreError,
-    systemd::{Listening, SocketError},
+    systemd::{Handed, Listening, SocketError},
 };
 use crate::{
     nvidia::{Nvidia, NvidiaDevice},
@@ -93,6 +101,14 @@ pub enum ServeError {
     /// The socket cannot be used.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// The address for metrics cannot be used.
+    #[error("--metrics-listen: cannot listen at {address}: {reason}")]
+    Metrics {
+        /// The address.
+        address: Loopback,
+        /// The system's message.
+        reason: String,
+    },
     /// The core thread has failed. After a restart the daemon resumes the jobs.
     #[error("the daemon's core has failed; this is a fault in molsieve, please report it")]
     CoreGone,
@@ -127,18 +143,28 @@ pub fn serve(source: ServeSource, loaded: Loaded, set_level: SetLevel) -> Result
         .build()
         .map_err(failed("start the runtime"))?;
     // Before there is a second thread, because it changes the environment.
-    let handed = systemd::adopt()?;
+    let Handed { jobs, metrics } = systemd::adopt()?;
+    let metrics = match (metrics, settings.metrics_listen) {
+        (None, Some(address)) => Some(listen_for_metrics(address)?),
+        (handed, _) => handed,
+    };
     allow_many_files();
     // Only the daemon's user can read it.
     make_directory(&settings.state_dir, 0o700).map_err(failed("make the state directory"))?;
     let gpus = gpus(settings);
     let beginning = core::start(settings, gpus, runtime.handle())?;
     // Only now: the lock on the state directory excludes a second daemon.
-    let listening = match handed {
+    let listening = match jobs {
         Some(handed) => handed,
         None => listen(settings)?,
     };
-    let ended = runtime.block_on(run(source, loaded, set_level, beginning, listening));
+    let ended = runtime.block_on(run(
+        source,
+        loaded,
+        set_level,
+        beginning,
+        (listening, metrics),
+    ));
     // Blocked look-ups are not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
@@ -156,7 +182,7 @@ async fn run(
     loaded: Loaded,
     set_level: SetLevel,
     beginning: StartedCore,
-    listening: Listening,
+    (listening, metrics): (Listening, Option<TcpListener>),
 ) -> Result<(), ServeError> {
     let StartedCore {
         core,
@@ -173,6 +199,10 @@ async fn run(
     let (shut, shuts) = watch::channel(false);
     let listener = UnixListener::from_std(listening.listener).map_err(failed("listen"))?;
     let edge = edge(core.clone(), Arc::clone(&peers));
+    if let Some(listener) = metrics {
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(failed("listen"))?;
+        tokio::spawn(http::serve_metrics(listener, edge.clone(), shuts.clone()));
+    }
     let mut connections = tokio::spawn(http::serve(listener, edge, shuts));
     let chores = tokio::spawn(chores(core.clone()));
     let signals = Signals::install()?;
@@ -236,6 +266,20 @@ fn listen(settings: &ServeSettings) -> Result<Listening, ServeError> {
         make_directory(folder, 0o755).map_err(failed("make the socket's directory"))?;
     }
     Ok(listen::listen(settings)?)
+}
+
+/// Listens for requests for metrics.
+fn listen_for_metrics(address: Loopback) -> Result<TcpListener, ServeError> {
+    let listener = TcpListener::bind(address.address());
+    let listener = listener.and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        tracing::info!("metrics at http://{}/metrics", listener.local_addr()?);
+        Ok(listener)
+    });
+    listener.map_err(|error| ServeError::Metrics {
+        address,
+        reason: plain(&error),
+    })
 }
 
 fn make_directory(path: &Path, mode: u32) -> std::io::Result<()> {

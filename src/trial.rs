@@ -117,6 +117,7 @@ fn try_some(
 
 fn start(program: &Path) -> Result<Child, TrialError> {
     let started = Command::new(program)
+        .arg0("molsieve") // for `ps`
         .arg("try-parents")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -32,7 +32,7 @@ use std::{
     io::{PipeReader, Read, Write},
     os::{
         fd::{AsFd, AsRawFd},
-        unix::process::ExitStatusExt,
+        unix::process::{CommandExt, ExitStatusExt},
     },
     path::PathBuf,
     process::{Child, Command, ExitStatus},
@@ -234,6 +234,8 @@ impl Running {
             command.envs([stream.variable()]);
         }
         let child = command
+            // `ps` shows it.
+            .arg0("molsieve")
             .arg(VERB)
             .arg(std::process::id().to_string())
             .arg(format!("/proc/self/fd/{}", writer.as_raw_fd()))

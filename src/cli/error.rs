@@ -129,6 +129,21 @@ pub(super) enum CliError {
     /// The connection broke before the daemon confirmed the job.
     #[error("{error}; run molsieve submit --once {key} with the same job to submit it once only")]
     Unsure { error: ClientError, key: String },
+    /// A job of a daemon on another machine has a relative path.
+    #[error(
+        "{}: over ssh the files of a job are on the daemon's machine; give an absolute path there",
+        .0.display()
+    )]
+    NotOnTheNode(PathBuf),
+    /// An array of a daemon on another machine.
+    #[error(
+        "--array {}: over ssh the files are on the daemon's machine, where they can't be looked up; submit the array there",
+        .0.display()
+    )]
+    ArrayOnTheNode(PathBuf),
+    /// ssh has ended while its socket was in use.
+    #[error("{0}: ssh has ended")]
+    TunnelEnded(String),
     /// `top` has no terminal to draw on.
     #[error(
         "top needs a terminal that can move its cursor; elsewhere molsieve ls lists the jobs and molsieve watch follows one"

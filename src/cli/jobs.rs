@@ -1,7 +1,8 @@
-//! The verbs that talk to the daemon: `submit`, `ls`, `status`, `watch`, `wait`, `logs`, `set`, `cancel`, `rm`.
+//! The verbs that talk to the daemon: `submit`, `ls`, `status`, `watch`, `wait`, `logs`, `set`, `cancel`, `rm`, `tunnel`.
 //!
 //! With `--json` a job is printed as the HTTP interface sends it, one object per line.
 
+mod afar;
 mod array;
 mod options;
 mod select;
@@ -19,17 +20,18 @@ use std::{
 use nix::unistd::User;
 
 pub(super) use self::{
+    afar::tunnel,
     select::{BulkArgs, cancel, forget},
     submit::{SubmitArgs, submit},
     wait::{WaitArgs, wait},
     watch::asked_to_leave,
 };
-use super::{CliError, Exit, report_error, say, say_json};
+use super::{CliError, Exit, report_error, say, say_aside, say_json};
 use crate::{
     daemon::{
         action::ListQuery,
         api::ChangeBody,
-        client::Client,
+        client::{Client, Place},
         job::{Label, State},
         paths::{self, Side},
         view::JobView,
@@ -57,19 +59,22 @@ pub(super) struct SocketArgs {
     /// Socket of the daemon [default: $MOLSIEVE_SOCKET, else the usual path]
     ///
     /// Default: $MOLSIEVE_SOCKET, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock if it exists, else
-    /// /run/molsieve/molsieve.sock.
+    /// /run/molsieve/molsieve.sock. The socket of another machine is ssh://[user@]node[:port][/path/of/the/socket]; your
+    /// ssh connects to it.
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
 }
 
 impl SocketArgs {
-    /// The path of its socket.
-    pub(super) fn path(&self) -> Result<PathBuf, CliError> {
-        Ok(paths::socket(self.socket.clone(), Side::Client)?)
+    /// Where it listens. On another machine: ssh is connected to it.
+    pub(super) fn place(&self) -> Result<Place, CliError> {
+        let place = Place::new(paths::socket(self.socket.clone(), Side::Client)?)?;
+        place.open()?;
+        Ok(place)
     }
 
     fn client(&self) -> Result<Client, CliError> {
-        Ok(Client::new(self.path()?)?)
+        Ok(Client::at(self.place()?)?)
     }
 }
 
@@ -88,9 +93,9 @@ impl DaemonArgs {
         self.socket.client()
     }
 
-    /// The path of the daemon's socket.
-    pub(super) fn socket(&self) -> Result<PathBuf, CliError> {
-        self.socket.path()
+    /// Where the daemon listens.
+    pub(super) fn place(&self) -> Result<Place, CliError> {
+        self.socket.place()
     }
 }
 
@@ -183,13 +188,14 @@ fn state(text: &str) -> Result<State, String> {
 pub(super) fn list(args: &ListArgs) -> Result<Exit, CliError> {
     let client = args.daemon.client()?;
     let uid = args.user.as_deref().map(uid).transpose()?;
-    let jobs = client.jobs(&ListQuery {
+    let query = ListQuery {
         states: args.state.clone(),
         uid,
         labels: args.label.clone(),
         before: None,
         limit: args.limit,
-    })?;
+    };
+    let jobs = client.jobs(&query)?;
     if args.daemon.json {
         jobs.iter().for_each(say_json);
         return Ok(Exit::Done);
@@ -198,6 +204,12 @@ pub(super) fn list(args: &ListArgs) -> Result<Exit, CliError> {
         say("no jobs");
     } else {
         say(&shown::table(&jobs, jiff::Timestamp::now()));
+    }
+    // A daemon of an earlier version can't count.
+    if jobs.len() >= args.limit as usize
+        && let Ok(Some(total)) = client.count(&query)
+    {
+        shown::left_out(jobs.len() as u64, total).map(|note| say_aside(&note));
     }
     Ok(Exit::Done)
 }

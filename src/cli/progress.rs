@@ -44,7 +44,7 @@ pub(super) fn lines(progress: &Progress) -> String {
 }
 
 /// The progress in one line.
-fn line(progress: &Progress) -> String {
+pub(super) fn line(progress: &Progress) -> String {
     format!(
         "{}; {} products, {} unique, {}/s; {} of {}, ring {}/{}; busiest {}",
         position(progress),

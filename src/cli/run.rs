@@ -12,6 +12,7 @@ use std::{
 use super::{
     CliError, Exit, JobArgs, THIS_PROGRAM,
     attempts::{self, Attempt},
+    job_log::JobLog,
     places, plan,
     progress::Reporter,
     report, say, say_aside, say_event, say_json, space, standard_input,
@@ -123,9 +124,25 @@ fn attempt_job(settings: JobSettings, json: bool, attempt: &Attempt) -> Result<E
     let is_stream = stream::replace(&mut settings);
     let stops = Stops::FromSupervisor;
     let planning = end_on_signals(stops)?;
-    run_job(settings, (json, is_stream), planning, stops, || {
+    let reports = Reports {
+        json,
+        is_stream,
+        log: None,
+    };
+    run_job(settings, reports, planning, stops, || {
         attempt.opens_output()
     })
+}
+
+/// How a job reports.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reports {
+    /// By events on standard output, in place of progress and summary.
+    pub(super) json: bool,
+    /// See [`Job::is_stream`].
+    pub(super) is_stream: bool,
+    /// In a job process of the daemon: also in the job's log.
+    pub(super) log: Option<JobLog>,
 }
 
 /// Who stops a job and resumes it.
@@ -138,16 +155,21 @@ pub(super) enum Stops {
 }
 
 /// Runs a job. Calls `go` when the job is planned. Before that it writes nothing, except that it finishes the
-/// clean-up of a complete run. `planning` is the flag of [`end_on_signals`]; `is_stream`: see [`Job::is_stream`].
+/// clean-up of a complete run. `planning` is the flag of [`end_on_signals`].
 pub(super) fn run_job(
     settings: JobSettings,
-    (json, is_stream): (bool, bool),
+    reports: Reports,
     planning: Arc<AtomicBool>,
     stops: Stops,
     go: impl FnOnce() -> Result<(), CliError>,
 ) -> Result<Exit, CliError> {
+    let Reports {
+        json,
+        is_stream,
+        mut log,
+    } = reports;
     let settings = if settings.resume {
-        match begun(settings, json)? {
+        match begun(settings, reports)? {
             Begun::Complete(exit) => return Ok(exit),
             Begun::Settings(settings) => *settings,
         }
@@ -170,6 +192,7 @@ pub(super) fn run_job(
     if json {
         say_event(&Event::Planned(Box::new(Planned::from(&job.plan))));
     }
+    log.iter().for_each(|log| log.planned(&job));
     go()?;
     let stop = stop_on_signals(stops)?;
     planning.store(false, Relaxed);
@@ -180,6 +203,7 @@ pub(super) fn run_job(
             reporter.say_live(STOPPING);
         }
         reporter.show(snapshot);
+        log.iter_mut().for_each(|log| log.show(&job, snapshot));
         if let Some(stuck) = &snapshot.stuck {
             end_with_stuck_thread(&job, &reporter, stuck.clone(), json, stops);
         }
@@ -187,7 +211,7 @@ pub(super) fn run_job(
     reporter.finish();
     match outcome.map_err(|error| space::explained(error.into(), &job))? {
         Outcome::TimedOut { row } => end_timed_out(&job, row, json, stops),
-        Outcome::Done(manifest) => Ok(done(manifest, json, |manifest| {
+        Outcome::Done(manifest) => Ok(done(manifest, reports, |manifest| {
             report::summary(&job, manifest)
         })),
         Outcome::Stopped { kept, disk_full } => Err(stopped(&job, &kept, disk_full)),
@@ -222,12 +246,13 @@ fn end_timed_out(job: &Job, row: u64, json: bool, stops: Stops) -> ! {
 }
 
 /// Reports a complete output, without `--json` by `text`. Returns the exit code of the run that made it.
-fn done(manifest: Box<Manifest>, json: bool, text: impl FnOnce(&Manifest) -> String) -> Exit {
+fn done(manifest: Box<Manifest>, reports: Reports, text: impl Fn(&Manifest) -> String) -> Exit {
     let exit = match manifest.rows_at_fault() + manifest.counts.parents_capped {
         0 => Exit::Done,
         _ => Exit::Incomplete,
     };
-    match json {
+    reports.log.iter().for_each(|log| log.say(&text(&manifest)));
+    match reports.json {
         true => say_event(&Event::Done { manifest }),
         false => say(&text(&manifest)),
     }
@@ -295,7 +320,7 @@ pub(super) enum Begun {
     Settings(Box<JobSettings>),
 }
 
-pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
+pub(super) fn begun(given: JobSettings, reports: Reports) -> Result<Begun, CliError> {
     let Some(output) = given.output.clone() else {
         return Ok(Begun::Settings(given.into()));
     };
@@ -305,7 +330,7 @@ pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
             OutputDir::open(&output, Existing::Resume)?.finish()?;
         }
         let manifest = Manifest::read(&output)?.ok_or(StoreError::NoRun(output.clone()))?;
-        let exit = done(manifest.into(), json, |_| {
+        let exit = done(manifest.into(), reports, |_| {
             let complete = "this run is complete; there is nothing to resume";
             format!("{}: {complete}", output.display())
         });

@@ -1,13 +1,11 @@
 //! `molsieve serve`.
 
-use std::{io::IsTerminal, path::PathBuf};
+use std::path::PathBuf;
 
-use tracing_subscriber::{layer::SubscriberExt, reload, util::SubscriberInitExt};
-
-use super::{CliError, Exit, say};
+use super::{CliError, Exit, say, serve_log};
 use crate::daemon::{
-    self, SetLevel,
-    settings::{LogFormat, LogLevel, ServeFlags, ServeSource},
+    self,
+    settings::{ServeFlags, ServeSource},
 };
 
 /// Flags of `molsieve serve`.
@@ -39,32 +37,7 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, CliError> {
         say(loaded.to_string().trim_end());
         return Ok(Exit::Done);
     }
-    let set_level = start_log(loaded.settings.log_format, &loaded.settings.log_level)?;
+    let set_level = serve_log::start(&loaded.settings)?;
     daemon::serve(source, loaded, set_level)?;
     Ok(Exit::Done)
-}
-
-/// Starts the log of a daemon. Returns what changes its level later.
-fn start_log(format: LogFormat, level: &LogLevel) -> Result<SetLevel, CliError> {
-    let (filter, handle) = reload::Layer::new(level.filter());
-    let log = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => log
-            .with(lines.with_ansi(std::io::stderr().is_terminal()))
-            .init(),
-        LogFormat::Json => log.with(lines.json().flatten_event(true)).init(),
-        LogFormat::Journal => {
-            let journal = tracing_journald::layer().map_err(|error| {
-                CliError::Log(format!("journald: {}", crate::store::plain(&error)))
-            })?;
-            log.with(journal.with_field_prefix(Some("MOLSIEVE".into())))
-                .init();
-        }
-    }
-    Ok(Box::new(move |level| {
-        if let Err(error) = handle.reload(level.filter()) {
-            tracing::error!("cannot change the level of the log: {error}");
-        }
-    }))
 }

@@ -83,9 +83,9 @@ pub(super) fn top(args: &TopArgs) -> Result<Exit, CliError> {
     if !Screen::is_possible() || !Live::is_possible() {
         return Err(CliError::NoTerminal);
     }
-    let socket = args.daemon.path()?;
+    let place = args.daemon.place()?;
     let (inputs, waiting) = sync_channel(INPUTS_MAX);
-    let feed = Feed::start(&socket, args.interval, &inputs)?;
+    let feed = Feed::start(&place, args.interval, &inputs)?;
     screen::listen_for_signals(&inputs)?;
     let mut screen = Screen::open()?;
     screen::read_keys(inputs)?;
@@ -93,6 +93,8 @@ pub(super) fn top(args: &TopArgs) -> Result<Exit, CliError> {
     let model = Model::new(uid, args.interval);
     let end = Loop { model, feed }.run(&mut screen, &waiting);
     drop(screen);
+    // The threads of the feed hold it until the process has ended.
+    place.close();
     end.map(|()| Exit::Done)
 }
 

@@ -50,7 +50,7 @@ use super::{
     say,
 };
 use crate::{
-    daemon::view::JobView,
+    daemon::{client::Client, view::JobView},
     report::answer::{self as lines, ClientAnswer},
     store::plain,
 };
@@ -71,7 +71,8 @@ pub(super) struct UiArgs {
 /// `molsieve ui`: serves the page until SIGINT or SIGTERM.
 pub(super) fn ui(args: &UiArgs) -> Result<Exit, CliError> {
     // If no daemon answers, the user gets the reason here and not in a browser.
-    args.daemon.client()?.node()?;
+    let place = args.daemon.place()?;
+    Client::at(place.clone())?.node()?;
     let cannot_listen = |error: io::Error| CliError::CannotListen {
         port: args.port,
         reason: plain(&error),
@@ -82,7 +83,7 @@ pub(super) fn ui(args: &UiArgs) -> Result<Exit, CliError> {
     let token = Secret::random().map_err(cannot_listen)?;
     let address = format!("http://127.0.0.1:{port}/?token={}", token.text());
     let access = Access::new(token, port).map_err(cannot_listen)?;
-    let ui = Ui::new(port, access, args.daemon.socket()?);
+    let ui = Ui::new(port, access, place.clone());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -99,6 +100,8 @@ pub(super) fn ui(args: &UiArgs) -> Result<Exit, CliError> {
     runtime
         .block_on(server::serve(listener, ui, asked_to_leave()))
         .map_err(cannot_listen)?;
+    // Tasks of the server may hold it.
+    place.close();
     Ok(Exit::Done)
 }
 

@@ -29,13 +29,17 @@ pub(super) use self::space::check_space;
 use super::{
     CliError, Exit,
     error::WorkerError,
-    run::{self, Stops},
+    job_log::JobLog,
+    run::{self, Reports, Stops},
     say_event,
 };
 use crate::{
-    daemon::protocol::{
-        ALIVE_EVERY, ASSIGNMENT_BYTES_MAX, Assignment, AssignmentError, LINE_BYTES_MAX, RunAs,
-        is_go,
+    daemon::{
+        job::{JobId, Mode},
+        protocol::{
+            ALIVE_EVERY, ASSIGNMENT_BYTES_MAX, Assignment, AssignmentError, LINE_BYTES_MAX, RunAs,
+            is_go,
+        },
     },
     report::event::Event,
     store::plain,
@@ -60,17 +64,31 @@ pub(super) fn worker() -> Result<Exit, CliError> {
     let Some(assignment) = assignment()? else {
         return Err(CliError::Stopped(GONE.into()));
     };
+    if let Some(job) = assignment.job {
+        name_process(job)?;
+    }
     take_on(assignment.run_as.as_ref())?;
     let (sender, go) = mpsc::sync_channel(1);
     start_thread("alive", say_alive)?;
     start_thread("lifeline", move || hold_lifeline(&sender))?;
-    run::run_job(
-        assignment.settings(),
-        (true, false),
-        planning,
-        stops,
-        || wait_for(&go),
-    )
+    let reports = Reports {
+        json: true,
+        is_stream: false,
+        log: Some(JobLog::begin(assignment.mode == Mode::Resume)),
+    };
+    run::run_job(assignment.settings(), reports, planning, stops, || {
+        wait_for(&go)
+    })
+}
+
+/// Gives the process the number of its job as name, which `top` and `ps -o comm` show. The kernel keeps 15 bytes.
+fn name_process(job: JobId) -> Result<(), WorkerError> {
+    let name = match job.0 {
+        0..1_000_000 => format!("molsieve:{job}"),
+        _ => format!("job:{job}"),
+    };
+    let name = CString::new(name).expect("a number has no zero byte");
+    nix::sys::prctl::set_name(&name).map_err(|errno| system("name its process", errno))
 }
 
 /// If memory runs out, the kernel is to kill this process and not the daemon. Everybody may raise their own score.

@@ -1,4 +1,4 @@
-//! A blocking client of the daemon: HTTP over its Unix socket.
+//! A blocking client of the daemon: HTTP over its Unix socket, which may be on another machine ([`Place`]).
 //!
 //! Each request has its own connection. The size of every answer is bounded, and so is the time to wait for
 //! it. The event stream of a job survives a restart of the daemon: the client reconnects and continues after
@@ -8,8 +8,11 @@ mod error;
 mod key;
 mod line;
 mod many;
+mod place;
 mod request;
 mod sse;
+mod ssh_address;
+mod tunnel;
 
 use std::{
     future::Future,
@@ -37,6 +40,7 @@ pub use self::{
     key::IdempotencyKey,
     line::pass,
     many::{Selection, WaitEvent},
+    place::Place,
 };
 use super::{
     action::ListQuery,
@@ -108,20 +112,25 @@ pub enum Watched {
 /// A client of the daemon at one socket.
 #[derive(Debug)]
 pub struct Client {
-    path: PathBuf,
+    place: Place,
     runtime: Runtime,
     waits: Waits,
 }
 
 impl Client {
-    /// A client. It connects for each request.
-    pub fn new(path: impl Into<PathBuf>) -> Result<Self, ClientError> {
+    /// A client of the daemon at a socket, or at an address of [`Place`]. It connects for each request.
+    pub fn new(socket: impl Into<PathBuf>) -> Result<Self, ClientError> {
+        Self::at(Place::new(socket.into())?)
+    }
+
+    /// A client of the daemon at this place.
+    pub fn at(place: Place) -> Result<Self, ClientError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(start)?;
         Ok(Self {
-            path: path.into(),
+            place,
             runtime,
             waits: WAITS,
         })
@@ -191,6 +200,16 @@ impl Client {
                 return Ok(jobs);
             }
         }
+    }
+
+    /// Number of the jobs of a query that the user may see, whatever its limit.
+    pub fn count(&self, query: &ListQuery) -> Result<Option<u64>, ClientError> {
+        let one = ListQuery {
+            limit: 1,
+            ..query.clone()
+        };
+        let page: JobList = self.get(&(target(&one) + "&count=true"))?;
+        Ok(page.total)
     }
 
     /// One job.
@@ -399,7 +418,7 @@ impl Client {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
-        line::send(&self.path, &self.waits, request).await
+        line::send(&self.place, &self.waits, request).await
     }
 
     /// The answer if its status is a success, else its error.
@@ -438,16 +457,16 @@ impl Client {
     }
 
     fn broken(&self, reason: &(impl ToString + ?Sized)) -> ClientError {
-        line::broken(&self.path, reason)
+        line::broken(&self.place, reason)
     }
 
     fn protocol(&self, reason: &(impl ToString + ?Sized)) -> ClientError {
-        line::protocol(&self.path, reason)
+        line::protocol(&self.place, reason)
     }
 
     /// The socket.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.place.name()
     }
 }
 

@@ -21,6 +21,7 @@
 //! | `extract` | parts of requests as checked values |
 //! | `stream` | events and logs |
 //! | `metrics` | the node and the metrics for Prometheus |
+//! | `scrape` | the metrics over TCP |
 //! | `edge` | what connections share; who is at the other end |
 //! | `activity`, `body`, `shares` | deadlines, bodies and permits |
 //! | `counts`, `names`, `limits` | counters, names of users, maxima |
@@ -35,6 +36,7 @@ mod limits;
 mod metrics;
 mod names;
 mod routes;
+mod scrape;
 mod shares;
 mod stream;
 #[cfg(test)]
@@ -52,6 +54,7 @@ use tokio::{
 pub use edge::Edge;
 pub use limits::Limits;
 pub use routes::OPENAPI;
+pub use scrape::serve_metrics;
 
 /// Serves a socket until `shutdown` is true, then waits for the requests in flight for a limited time.
 /// Several sockets may be served with one edge.

@@ -9,7 +9,7 @@ use std::{
 /// Environment variable with the socket for clients.
 pub const SOCKET_VARIABLE: &str = "MOLSIEVE_SOCKET";
 /// The socket of the system daemon.
-const NODE_SOCKET: &str = "/run/molsieve/molsieve.sock";
+pub const NODE_SOCKET: &str = "/run/molsieve/molsieve.sock";
 /// The state directory of the system daemon.
 const NODE_STATE: &str = "/var/lib/molsieve";
 /// The configuration file of the system daemon.

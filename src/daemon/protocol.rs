@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::job::Mode;
+use super::job::{JobId, Mode};
 use crate::config::JobSettings;
 
 pub use notification::Notification;
@@ -51,6 +51,9 @@ pub struct RunAs {
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
     version: u64,
+    /// Its number, which is in the name of the job process.
+    #[serde(default)]
+    pub job: Option<JobId>,
     /// The job.
     pub settings: JobSettings,
     /// What to do with an output directory that is not empty.
@@ -77,9 +80,10 @@ pub enum AssignmentError {
 
 impl Assignment {
     /// An assignment of this version. A mode in the settings is ignored.
-    pub fn new(settings: JobSettings, mode: Mode, run_as: Option<RunAs>) -> Self {
+    pub fn new(job: JobId, settings: JobSettings, mode: Mode, run_as: Option<RunAs>) -> Self {
         Self {
             version: VERSION,
+            job: Some(job),
             settings,
             mode,
             run_as,
@@ -140,7 +144,7 @@ mod tests {
             gid: 1000,
             name: "ada".into(),
         };
-        let assignment = Assignment::new(settings, Mode::Resume, Some(ada));
+        let assignment = Assignment::new(JobId(17), settings, Mode::Resume, Some(ada));
         assert_eq!(assignment.line().lines().count(), 1);
         let read = Assignment::parse(assignment.line().as_bytes()).unwrap();
         assert_eq!(read, assignment);

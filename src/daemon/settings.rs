@@ -32,6 +32,7 @@ use self::{file::Table, list::RETRY_DELAY_SECONDS_MAX, quotas::ShownQuota};
 use super::{
     gpus::{GpuPolicy, NoGpuName},
     job::{Millis, Resources, RetryPolicy},
+    loopback::Loopback,
     paths::{self, PathError},
     quota::QuotaRules,
 };
@@ -64,6 +65,10 @@ pub struct ServeSettings {
     pub silence: Duration,
     /// Format of the daemon's log.
     pub log_format: LogFormat,
+    /// The file to write the log to.
+    pub log_file: Option<PathBuf>,
+    /// Where metrics are served over TCP.
+    pub metrics_listen: Option<Loopback>,
     /// What is logged.
     pub log_level: LogLevel,
 }
@@ -188,6 +193,8 @@ fn settings(
         silence: Duration::from_secs(values.silence),
         log_format: values.log_format,
         log_level: values.log_level.clone(),
+        log_file: values.log_file.clone(),
+        metrics_listen: values.metrics_listen,
     })
 }
 
@@ -359,6 +366,8 @@ impl ServeSettings {
             silence: Duration::default(),
             log_format: LogFormat::Text,
             log_level: LogLevel::default(),
+            log_file: None,
+            metrics_listen: None,
         }
     }
 }

@@ -85,11 +85,12 @@ async fn run(core: Core, peers: &Peers, start: ProcessStart) {
     let started = match Process::start(&start, peers) {
         Ok(process) => process,
         Err(reason) => {
-            tracing::error!(job = id.0, user = start.uid, "{reason}");
+            tracing::error!(job = id.0, owner = start.uid, "{reason}");
             return core.report(id, ProcessMessage::NotSpawned(reason)).await;
         }
     };
     let mut process = JobProcess {
+        owner: start.uid,
         silent_since: Instant::now(),
         silence: core.settings().silence,
         core,
@@ -108,6 +109,8 @@ async fn run(core: Core, peers: &Peers, start: ProcessStart) {
 struct JobProcess {
     core: Core,
     id: JobId,
+    /// The job's user.
+    owner: u32,
     process: Process,
     report: Report,
     opened: bool,
@@ -188,7 +191,7 @@ impl JobProcess {
         let event = match Event::parse(line) {
             Ok(event) => event,
             Err(error) => {
-                tracing::warn!(job = self.id.0, "{error}");
+                tracing::warn!(job = self.id.0, owner = self.owner, "{error}");
                 self.report.unreadable = Some(error.to_string());
                 return;
             }
@@ -218,15 +221,15 @@ impl JobProcess {
     }
 
     fn end_overdue(&mut self) {
-        let id = self.id.0;
+        let (job, owner) = (self.id.0, self.owner);
         if self.stop_asked.is_some() {
-            tracing::warn!(job = id, "the job process does not stop and is killed");
+            tracing::warn!(job, owner, "the job process does not stop and is killed");
             // A second kill does no harm.
             self.stop_asked = Some(Instant::now());
         } else {
             let silence = self.silence.as_secs();
             let reason = format!("the job process sent nothing for {silence} s and was killed");
-            tracing::warn!(job = id, "{reason}");
+            tracing::warn!(job, owner, "{reason}");
             self.silent_since = Instant::now();
             self.report.killed = Some(reason);
         }
@@ -256,5 +259,5 @@ fn assignment(start: &ProcessStart, run_as: Option<&RunAs>) -> String {
     if start.gpu.is_none() {
         settings.engine = Some(EngineChoice::Cpu);
     }
-    Assignment::new(settings, start.mode, run_as.cloned()).line()
+    Assignment::new(start.id, settings, start.mode, run_as.cloned()).line()
 }

@@ -1,10 +1,11 @@
-//! The interface to systemd: notifications, and the socket that it passes or that the daemon creates itself.
+//! The interface to systemd: notifications, and the sockets that it passes or that the daemon creates itself.
 //!
 //! Without systemd the notifications do nothing. [`adopt`] changes the environment, so it must be called before
 //! there is a second thread.
 
 use std::{
     fs, io,
+    net::TcpListener,
     os::unix::{
         fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, chown},
         net::{UnixListener, UnixStream},
@@ -17,6 +18,7 @@ use nix::sys::socket::{getsockopt, sockopt::AcceptConn};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use sd_notify::NotifyState;
 
+use super::loopback::Loopback;
 use crate::store::plain;
 
 /// Reports that jobs are accepted: at the start and after a reload.
@@ -70,10 +72,12 @@ fn one_line(text: &str) -> String {
 /// Why there is no socket to listen on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SocketError {
-    /// systemd passes more than one.
-    #[error("systemd passes {0} sockets; molsieve takes one")]
+    /// systemd passes more than one for jobs, or more than one for metrics.
+    #[error(
+        "systemd passes {0} sockets; molsieve takes one for jobs, and one with FileDescriptorName={METRICS_NAME}"
+    )]
     TooMany(usize),
-    /// The passed file is not a listening Unix stream socket.
+    /// A passed file is not a listening stream socket of the right kind.
     #[error("cannot use the socket that systemd passes: {0}")]
     Unfit(String),
     /// Another daemon listens at the path.
@@ -145,24 +149,61 @@ impl Drop for SocketFile {
     }
 }
 
-/// The socket that systemd passes, if any.
-pub fn adopt() -> Result<Option<Listening>, SocketError> {
-    let unfit = |error: io::Error| SocketError::Unfit(plain(&error));
-    let mut handed = listenfd::ListenFd::from_env();
-    if handed.len() > 1 {
-        return Err(SocketError::TooMany(handed.len()));
+/// The sockets that systemd passes.
+#[derive(Debug, Default)]
+pub struct Handed {
+    /// The socket for jobs.
+    pub jobs: Option<Listening>,
+    /// The TCP socket for metrics, on loopback: that of a socket unit with `FileDescriptorName=metrics`.
+    pub metrics: Option<TcpListener>,
+}
+
+/// The name that a socket unit gives to the socket for metrics.
+const METRICS_NAME: &str = "metrics";
+
+/// The sockets that systemd passes, if any.
+pub fn adopt() -> Result<Handed, SocketError> {
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let names: Vec<&str> = names.split(':').collect();
+    let mut passed = listenfd::ListenFd::from_env();
+    let is_metrics = |index: &usize| names.get(*index) == Some(&METRICS_NAME);
+    let (metrics, jobs): (Vec<usize>, Vec<usize>) = (0..passed.len()).partition(is_metrics);
+    if metrics.len() > 1 || jobs.len() > 1 {
+        return Err(SocketError::TooMany(passed.len()));
     }
-    let Some(listener) = handed.take_unix_listener(0).map_err(unfit)? else {
-        return Ok(None);
-    };
+    let mut handed = Handed::default();
+    if let Some(index) = jobs.first() {
+        let listener = passed.take_unix_listener(*index).map_err(unfit)?;
+        handed.jobs = listener.map(adopt_for_jobs).transpose()?;
+    }
+    if let Some(index) = metrics.first() {
+        let listener = passed.take_tcp_listener(*index).map_err(unfit)?;
+        handed.metrics = listener.map(adopt_for_metrics).transpose()?;
+    }
+    Ok(handed)
+}
+
+fn unfit(error: io::Error) -> SocketError {
+    SocketError::Unfit(plain(&error))
+}
+
+fn adopt_for_jobs(listener: UnixListener) -> Result<Listening, SocketError> {
     if !getsockopt(&listener, AcceptConn).map_err(|errno| unfit(errno.into()))? {
         return Err(SocketError::Unfit("it does not listen".into()));
     }
     listener.set_nonblocking(true).map_err(unfit)?;
-    Ok(Some(Listening {
-        listener,
-        file: None,
-    }))
+    let file = None;
+    Ok(Listening { listener, file })
+}
+
+fn adopt_for_metrics(listener: TcpListener) -> Result<TcpListener, SocketError> {
+    if !getsockopt(&listener, AcceptConn).map_err(|errno| unfit(errno.into()))? {
+        return Err(SocketError::Unfit("it does not listen".into()));
+    }
+    let address = listener.local_addr().map_err(unfit)?;
+    Loopback::try_from(address).map_err(|error| SocketError::Unfit(error.to_string()))?;
+    listener.set_nonblocking(true).map_err(unfit)?;
+    Ok(listener)
 }
 
 /// Creates a socket at `path` with this mode and group. No client can connect before they are set: the socket is

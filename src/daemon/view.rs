@@ -179,6 +179,10 @@ pub struct JobList {
     /// Value of `before` for the next page; null if this is the last.
     #[schema(value_type = Option<u64>, minimum = 1, required = true)]
     pub next_before: Option<JobId>,
+    /// With `count`: number of the jobs on all pages; else null.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub total: Option<u64>,
 }
 
 /// The jobs that one request has cancelled or forgotten, newest first.

@@ -11,25 +11,14 @@ Exits with 1 if there is a difference.
 """
 
 import asyncio
-import http.client
 import pathlib
-import socket as sockets
 import subprocess
 import sys
-import tempfile
-import time
+
+from daemon import serving
 
 HERE = pathlib.Path(__file__).parent
 TOOLS = pathlib.Path(sys.executable).parent
-
-
-def document(path):
-    """The OpenAPI document of the daemon at this socket."""
-    connection = http.client.HTTPConnection("localhost")
-    connection.sock = sockets.socket(sockets.AF_UNIX)
-    connection.sock.connect(str(path))
-    connection.request("GET", "/v1/openapi.json")
-    return connection.getresponse().read()
 
 
 async def pour(reader, writer):
@@ -66,26 +55,9 @@ async def check(socket, seed):
 
 def main():
     program, *seed = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as folder:
-        socket = pathlib.Path(folder, "s")
-        state = pathlib.Path(folder, "state")
-        flags = ["--memory", "400MiB", "--threads", "1", "--gpus", "0"]
-        daemon = subprocess.Popen(
-            [program, "serve", "--socket", socket, "--state", state, *flags],
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            while not socket.exists():
-                time.sleep(0.05)
-            written = pathlib.Path(folder, "openapi.json")
-            written.write_bytes(document(socket))
-            subprocess.run([TOOLS / "openapi-spec-validator", written], check=True)
-            found = asyncio.run(check(socket, seed[0] if seed else None))
-            if daemon.poll() is not None:
-                sys.exit(f"the daemon has ended: {daemon.returncode}")
-        finally:
-            daemon.terminate()
-            daemon.wait()
+    with serving(program) as (_, socket, document):
+        subprocess.run([TOOLS / "openapi-spec-validator", document], check=True)
+        found = asyncio.run(check(socket, seed[0] if seed else None))
     sys.exit(1 if found else 0)
 
 

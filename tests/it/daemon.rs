@@ -383,7 +383,7 @@ fn the_priority_of_waiting_jobs_can_be_changed_and_survives_a_restart() {
     assert_eq!(set(ids[2], r#"{"priority": 11}"#).status, 400);
     assert_eq!(set(99, r#"{"priority": 1}"#).status, 404);
     assert!(
-        daemon.log().contains("job 3 has priority 7"),
+        daemon.log().contains("set job 3 of user") && daemon.log().contains("priority 7"),
         "{}",
         daemon.log()
     );

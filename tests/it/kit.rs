@@ -10,6 +10,7 @@ pub mod output;
 pub mod process;
 pub mod shim;
 pub mod skip;
+pub mod sshd;
 pub mod structure_key;
 pub mod tmux;
 pub mod ui;

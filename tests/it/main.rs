@@ -15,6 +15,7 @@
 mod kit;
 
 mod admin;
+mod afar;
 mod bad_input;
 mod bad_settings;
 mod bench;
@@ -71,6 +72,7 @@ mod report;
 mod resume;
 mod rules;
 mod run;
+mod said;
 mod search;
 mod settled_texts;
 mod shown;

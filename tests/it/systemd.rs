@@ -4,6 +4,7 @@
 use std::{
     fs,
     io::{Read, Write},
+    net::{TcpListener, TcpStream},
     os::{
         fd::OwnedFd,
         unix::{
@@ -21,7 +22,7 @@ use crate::kit::{
     library::{THREE_RULES, rule_file, smiles_lines},
     only_test,
 };
-use molsieve::daemon::systemd::{self, SocketError};
+use molsieve::daemon::systemd::{self, Handed, SocketError};
 
 /// Selects what the test `in_a_process_of_its_own` does; without it the test does nothing.
 const WHAT: &str = "MOLSIEVE_TEST_CHILD";
@@ -46,7 +47,18 @@ fn in_a_process_of_its_own() {
             println!("\nanswer: {:?}", systemd::alive_every());
         }
         Ok("adopt") => match systemd::adopt() {
-            Ok(Some(listening)) => {
+            Ok(Handed {
+                metrics: Some(metrics),
+                ..
+            }) => {
+                metrics.set_nonblocking(false).unwrap();
+                let (mut client, _) = metrics.accept().unwrap();
+                client.write_all(b"figures").unwrap();
+            }
+            Ok(Handed {
+                jobs: Some(listening),
+                ..
+            }) => {
                 assert!(listening.file.is_none(), "it is not ours to remove");
                 listening.listener.set_nonblocking(false).unwrap();
                 let (mut client, _) = listening.listener.accept().unwrap();
@@ -133,6 +145,28 @@ fn an_inherited_socket_is_used() {
     assert!(path.exists(), "it is the service manager's");
 }
 
+const METRICS: &str = "exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=metrics";
+
+#[test]
+fn an_inherited_socket_for_metrics_is_used_if_only_this_machine_reaches_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut child = handed(listener.into(), METRICS);
+    let mut child = child.stdout(Stdio::null()).spawn().unwrap();
+    let mut said = String::new();
+    let mut client = TcpStream::connect(address).unwrap();
+    client.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "figures");
+    assert!(child.wait().unwrap().success());
+    let open = TcpListener::bind("0.0.0.0:0").unwrap();
+    let refused = answer(handed(open.into(), METRICS));
+    assert!(refused.contains("is not a loopback address"), "{refused}");
+    // Without the name it is the socket for jobs, which is a Unix socket.
+    let unnamed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = answer(handed(unnamed.into(), ONE));
+    assert!(refused.starts_with("Err(Unfit("), "{refused}");
+}
+
 #[test]
 fn unusable_inherited_descriptors_are_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -154,7 +188,10 @@ fn unusable_inherited_descriptors_are_refused() {
         assert!(answer.starts_with("Err(Unfit("), "{answer}");
     }
     let anothers = "exec 3<&0; export LISTEN_PID=1 LISTEN_FDS=1";
-    assert_eq!(answer(handed(listener(), anothers)), "Ok(None)");
+    assert_eq!(
+        answer(handed(listener(), anothers)),
+        "Ok(Handed { jobs: None, metrics: None })"
+    );
 }
 
 #[test]

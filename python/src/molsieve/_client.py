@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 from urllib.parse import urlencode
 
+from ._afar import SCHEME, Tunnel, check_absolute
 from ._arguments import check_names, items, steps_of, text
 from ._daemon_answers import (
     Change,
@@ -62,16 +63,18 @@ class Event:
     progress: Progress | None = None
 
 
-def default_socket() -> Path:
+def default_socket() -> AnyPath:
     """The daemon's socket: $MOLSIEVE_SOCKET, else that of the user's own daemon, else that of the system."""
     if named := os.environ.get(SOCKET_VARIABLE):
-        return Path(named)
+        return named
     own = Path(os.environ.get("XDG_RUNTIME_DIR", "")) / "molsieve" / "molsieve.sock"
     return own if own.is_absolute() and own.exists() else Path(NODE_SOCKET)
 
 
 class Client:
-    """A client of the daemon that `molsieve serve` runs.
+    """A client of the daemon that `molsieve serve` runs. `socket` is the path of its socket, or for a daemon on another
+    machine `ssh://[user@]node[:port][/path/of/the/socket]`: the user's own ssh connects to it, and paths of jobs are those of
+    that machine.
 
     >>> client = molsieve.Client(daemon)
     >>> job = client.submit("library.smi", None, "cleaned", memory="256MiB", threads=1)
@@ -82,7 +85,10 @@ class Client:
     """
 
     def __init__(self, socket: AnyPath | None = None) -> None:
-        self.socket = default_socket() if socket is None else Path(socket)
+        given = default_socket() if socket is None else socket
+        is_afar = isinstance(given, str) and given.startswith(SCHEME)
+        self.socket: Path | str = str(given) if is_afar else Path(given)
+        self._tunnel = Tunnel(str(given)) if is_afar else None
 
     def __repr__(self) -> str:
         return f"molsieve.Client({str(self.socket)!r})"
@@ -112,6 +118,8 @@ class Client:
         words, or a local address, that reports its end.
         """
         given = cast("dict[str, Any]", settings)
+        if self._tunnel:
+            check_absolute([*items(library), *items(rules or ()), output, *items(given.get("exclude") or ())])
         check_names("run" if task == "derive" else "dedup", given)
         mode = "resume" if given.pop("resume", False) else "overwrite" if given.pop("overwrite", False) else "refuse"
         body: dict[str, Any] = {"mode": mode, "priority": priority, "settings": job_settings(given)}
@@ -327,10 +335,11 @@ class Client:
             connection.close()
 
     def _connect(self) -> socket.socket:
+        path = self._tunnel.socket() if self._tunnel else str(self.socket)
         stream = socket.socket(socket.AF_UNIX)
         stream.settimeout(ANSWER_SECONDS)
         try:
-            stream.connect(str(self.socket))
+            stream.connect(path)
         except OSError as error:
             stream.close()
             if isinstance(error, PermissionError):

@@ -191,6 +191,8 @@ class JobList(TypedDict):
     """The jobs."""
     next_before: int | None
     """Value of `before` for the next page; null if this is the last."""
+    total: int | None
+    """With `count`: number of the jobs on all pages; else null."""
 
 
 class _JobSettingsAlways(TypedDict):

@@ -5,7 +5,7 @@ use crate::cli::Exit;
 use crate::{
     bench::BenchError,
     chem::ChemistryError,
-    daemon::store::JobStoreError,
+    daemon::{client::ClientError, store::JobStoreError},
     diff::DiffError,
     export::ExportError,
     filter::FilterError,
@@ -38,6 +38,9 @@ impl CliError {
             | Self::Array(_)
             | Self::TooManyJobs(_)
             | Self::NoTerminal
+            | Self::NotOnTheNode(_)
+            | Self::ArrayOnTheNode(_)
+            | Self::Client(ClientError::Address { .. })
             | Self::NotUtf8
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))
@@ -85,6 +88,7 @@ impl CliError {
             | Self::Terminal(_)
             | Self::Bench(_)
             | Self::Client(_)
+            | Self::TunnelEnded(_)
             | Self::CannotListen { .. }
             | Self::Serve(_)
             | Self::Admin(_)

@@ -44,10 +44,11 @@ pub(super) fn exit(job: &JobView) -> Exit {
     }
 }
 
-/// The state of a job and the reason, as a sentence that begins with `job 17`.
+/// The state of a job and the reason, as a sentence that begins with `job 17`. A reason of several lines keeps them; the
+/// later ones are indented.
 pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
     let why = job.error.as_deref();
-    let why = why.map_or(String::new(), |error| format!(": {}", plain(error)));
+    let why = why.map_or(String::new(), |error| format!(": {}", plain_lines(error)));
     match job.state {
         _ if job.waits_for == Some(WaitsFor::LargerBudget) => format!(
             "needs more than the node has for jobs, and waits until it has more, or until molsieve set {} --memory SIZE \
@@ -166,6 +167,15 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// What a list leaves out of `total` jobs, and how to see it.
+pub(super) fn left_out(listed: u64, total: u64) -> Option<String> {
+    let more = total.checked_sub(listed).filter(|more| *more > 0)?;
+    Some(format!(
+        "{} not shown; --limit {total} lists all of them, --state and --user fewer",
+        counted(more, "older job")
+    ))
+}
+
 /// All of one job. `node` explains why the job waits.
 pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> String {
     let mut lines = vec![title(job)];
@@ -198,7 +208,12 @@ pub(in crate::cli) fn facts(
 ) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let mut line = |label: &'static str, text: String| facts.push((label, text));
-    line("state", format!("{}: it {}", job.state, stands(job, now)));
+    // The reason may have several lines.
+    let stands = stands(job, now);
+    let mut lines = stands.lines();
+    let first = lines.next().unwrap_or_default();
+    line("state", format!("{}: it {first}", job.state));
+    lines.for_each(|more| line("", more.strip_prefix("  ").unwrap_or(more).into()));
     if let Some(node) = node {
         line("node", occupied(node));
     }
@@ -392,6 +407,11 @@ pub(in crate::cli) fn age(time: Duration) -> String {
 pub(in crate::cli) fn plain(text: &str) -> String {
     let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().map(printable).collect()
+}
+
+/// A text of several lines of another user, as [`plain`]; every line but the first is indented.
+fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n  ")
 }
 
 #[cfg(test)]

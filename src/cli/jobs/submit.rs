@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    DaemonArgs,
+    DaemonArgs, afar,
     array::{self, Element},
     options::OptionFlags,
     wait::Waiting,
@@ -69,9 +69,17 @@ pub(in crate::cli) struct SubmitArgs {
 /// `molsieve submit`.
 pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
     let settings = run::over_file(args.settings.into(), args.job.as_deref())?;
+    let place = args.daemon.place()?;
+    let is_remote = place.is_remote();
     // The output directory holds the settings of an interrupted run.
-    let settings = if settings.resume && settings.input.is_empty() {
-        match run::begun(settings, args.daemon.json)? {
+    let settings = if is_remote {
+        afar::of_the_node(settings, &args.array)?
+    } else if settings.resume && settings.input.is_empty() {
+        let reports = run::Reports {
+            json: args.daemon.json,
+            ..run::Reports::default()
+        };
+        match run::begun(settings, reports)? {
             run::Begun::Complete(exit) => return Ok(exit),
             run::Begun::Settings(settings) => *settings,
         }
@@ -82,7 +90,7 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
         env::current_dir().map_err(|error| CliError::NoFolder(crate::store::plain(&error)))?;
     let again = args.once.is_some();
     let key = args.once.map_or_else(IdempotencyKey::random, Ok)?;
-    let client = args.daemon.client()?;
+    let client = Client::at(place)?;
     if !args.array.is_empty() {
         let body = args
             .options
@@ -95,8 +103,10 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
         };
         return array.submit(&client, args.daemon.json, args.wait);
     }
-    let spec = settings.clone().check()?;
-    places::check(&spec, settings.job_file.as_deref())?;
+    if !is_remote {
+        let spec = settings.clone().check()?;
+        places::check(&spec, settings.job_file.as_deref())?;
+    }
     let settings = absolute(settings, &folder)?;
     let body = args
         .options

@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeSet,
     io::{self, Write},
-    path::{Path, PathBuf},
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     thread,
     time::{Duration, Instant},
@@ -20,7 +19,7 @@ use crate::{
     daemon::{
         action::ListQuery,
         api::ChangeBody,
-        client::{Client, ClientError},
+        client::{Client, ClientError, Place},
     },
 };
 
@@ -41,15 +40,15 @@ pub(super) struct Feed {
 impl Feed {
     /// Starts to poll. Answers go to `inputs`.
     pub(super) fn start(
-        socket: &Path,
+        place: &Place,
         interval: Duration,
         inputs: &SyncSender<Input>,
     ) -> Result<Self, CliError> {
         let (requests, asked) = sync_channel(REQUESTS_MAX);
         let (again, polls) = sync_channel(1);
-        let poller = Asker::new(socket, inputs)?;
+        let poller = Asker::new(place, inputs)?;
         spawn("poll", move || poller.poll(interval, &polls))?;
-        let asker = Asker::new(socket, inputs)?;
+        let asker = Asker::new(place, inputs)?;
         spawn("ask", move || asker.serve(&asked, &again))?;
         Ok(Self { requests })
     }
@@ -68,16 +67,16 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), CliErro
 
 /// A thread's client, and where its answers go.
 struct Asker {
-    socket: PathBuf,
+    place: Place,
     client: Client,
     inputs: SyncSender<Input>,
 }
 
 impl Asker {
-    fn new(socket: &Path, inputs: &SyncSender<Input>) -> Result<Self, CliError> {
+    fn new(place: &Place, inputs: &SyncSender<Input>) -> Result<Self, CliError> {
         Ok(Self {
-            socket: socket.into(),
-            client: Client::new(socket)?.with_patience(PATIENCE),
+            place: place.clone(),
+            client: Client::at(place.clone())?.with_patience(PATIENCE),
             inputs: inputs.clone(),
         })
     }
@@ -125,7 +124,9 @@ impl Asker {
 
     fn reason(&self, error: &ClientError) -> String {
         match error {
-            ClientError::NoDaemon(_) => format!("no daemon listens at {}", self.socket.display()),
+            ClientError::NoDaemon(_) => {
+                format!("no daemon listens at {}", self.place.name().display())
+            }
             error => error.to_string(),
         }
     }

@@ -1,6 +1,6 @@
 //! Requests that the daemon answers: passed on as they are, with the headers that the daemon reads.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::{answer::Body, refused::Refused};
 use crate::{
-    daemon::client,
+    daemon::client::{self, Place},
     limits::{HTTP_BODY_BYTES_MAX, HTTP_BODY_SECONDS_MAX},
 };
 
@@ -26,9 +26,9 @@ const ASKED: [HeaderName; 3] = [
 /// Headers of an answer that are for the page.
 const ANSWERED: [HeaderName; 2] = [header::CONTENT_TYPE, header::RETRY_AFTER];
 
-/// Passes a request to the daemon at `socket` and its answer back, piece by piece.
+/// Passes a request to the daemon at `place` and its answer back, piece by piece.
 pub(super) async fn pass(
-    socket: &Path,
+    place: &Place,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Refused> {
     let (head, body) = request.into_parts();
@@ -43,7 +43,7 @@ pub(super) async fn pass(
             asked.headers_mut().insert(name, value.clone());
         }
     }
-    let (given, body) = client::pass(socket, asked).await?.into_parts();
+    let (given, body) = client::pass(place, asked).await?.into_parts();
     let mut answer = Response::new(body.boxed_unsync());
     *answer.status_mut() = given.status;
     for name in ANSWERED {

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     cli::THIS_PROGRAM,
     daemon::{
-        client,
+        client::{self, Place},
         job::{JobId, State},
         view::{ErrorBody, JobView},
     },
@@ -41,13 +41,17 @@ const JOB_BYTES_MAX: usize = 1 << 20;
 
 /// Answers with the report of a job.
 pub(super) async fn report(
-    socket: &Path,
+    place: &Place,
     permits: &Semaphore,
     id: JobId,
 ) -> Result<Response<Body>, Refused> {
-    let job = job(socket, id).await?;
+    let job = job(place, id).await?;
     if job.state != State::Done {
         return Err(Refused::NotDone(id, job.state.name()));
+    }
+    if place.is_remote() {
+        let there = "the output is on the daemon's machine; run molsieve report there";
+        return Err(Refused::Report(there.into()));
     }
     let output = job.settings["output"].as_str();
     // The path begins with a slash, so it is no flag.
@@ -63,9 +67,9 @@ pub(super) async fn report(
 }
 
 /// The job, as far as the daemon shows it to this user.
-async fn job(socket: &Path, id: JobId) -> Result<JobView, Refused> {
+async fn job(place: &Place, id: JobId) -> Result<JobView, Refused> {
     let request = to_daemon(Method::GET, &format!("/v1/jobs/{id}"), Bytes::new());
-    let answer = client::pass(socket, request).await?;
+    let answer = client::pass(place, request).await?;
     let status = answer.status();
     let unreadable =
         |_| Refused::NoJob(format!("the daemon's answer about job {id} is unreadable"));

@@ -5,7 +5,6 @@ use std::{
     future::Future,
     io,
     net::{SocketAddr, SocketAddrV4, TcpListener as StdListener},
-    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -34,7 +33,10 @@ use super::{
     report::{REPORTS_AT_ONCE, report},
     route::{self, Action},
 };
-use crate::limits::{HTTP_HEAD_BYTES_MAX, HTTP_HEADERS_MAX};
+use crate::{
+    daemon::client::Place,
+    limits::{HTTP_HEAD_BYTES_MAX, HTTP_HEADERS_MAX},
+};
 
 /// Connections at a time: a browser opens six, and each is cheap. Further ones wait.
 const CONNECTIONS_MAX: usize = 64;
@@ -47,17 +49,17 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Ui {
     port: u16,
     access: Access,
-    /// The daemon's socket.
-    socket: PathBuf,
+    /// Where the daemon listens.
+    place: Place,
     reports: Semaphore,
 }
 
 impl Ui {
-    pub(super) fn new(port: u16, access: Access, socket: PathBuf) -> Self {
+    pub(super) fn new(port: u16, access: Access, place: Place) -> Self {
         Self {
             port,
             access,
-            socket,
+            place,
             reports: Semaphore::new(REPORTS_AT_ONCE),
         }
     }
@@ -163,8 +165,8 @@ async fn respond(
     match route::action(method, uri.path())? {
         Action::Asset(asset) => Ok(asset.answer()),
         Action::Me => Ok(me(ui)),
-        Action::Report(id) => report(&ui.socket, &ui.reports, id).await,
-        Action::Daemon => proxy::pass(&ui.socket, request).await,
+        Action::Report(id) => report(&ui.place, &ui.reports, id).await,
+        Action::Daemon => proxy::pass(&ui.place, request).await,
     }
 }
 
@@ -196,7 +198,7 @@ fn me(ui: &Ui) -> Response<Body> {
         "uid": uid.as_raw(),
         "name": user.map(|user| user.name),
         "molsieve": env!("CARGO_PKG_VERSION"),
-        "socket": ui.socket.display().to_string(),
+        "socket": ui.place.name().display().to_string(),
     });
     with_type("application/json", me.to_string())
 }

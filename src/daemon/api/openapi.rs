@@ -114,7 +114,53 @@ pub fn document(routes: OpenApi) -> String {
             schema["additionalProperties"] = json!(false);
         }
     }
+    add_titles(&mut document["components"]["schemas"]);
     document.to_string()
+}
+
+/// Gives each object and each list of words that stands inside another schema a title: generators of clients make a type
+/// of its own for it, and name the type by the title. Without a title some take the name of another type, and leave
+/// out both.
+fn add_titles(schemas: &mut Value) {
+    let names: Vec<String> = members(schemas).map(|(name, _)| name.clone()).collect();
+    for (name, schema) in members(schemas) {
+        add_titles_below(name, schema, &names);
+    }
+}
+
+fn add_titles_below(name: &str, schema: &mut Value, taken: &[String]) {
+    for (property, inner) in members(&mut schema["properties"]) {
+        let words = property.split('_').map(|word| {
+            let (first, rest) = word.split_at(word.len().min(1));
+            first.to_ascii_uppercase() + rest
+        });
+        let mut title = name.to_owned() + &words.collect::<String>();
+        if taken.contains(&title) {
+            title += "Object";
+        }
+        if has_own_type(inner) && inner["title"].is_null() {
+            inner["title"] = json!(title);
+        }
+        add_titles_below(&title, inner, taken);
+    }
+    // `schema["properties"]` has made one where there was none.
+    if schema["properties"].is_null()
+        && let Some(schema) = schema.as_object_mut()
+    {
+        schema.remove("properties");
+    }
+}
+
+/// Whether a generator makes a type of a schema.
+fn has_own_type(schema: &Value) -> bool {
+    let kind = &schema["type"];
+    let is = |word: &str| {
+        kind == word
+            || kind
+                .as_array()
+                .is_some_and(|all| all.contains(&json!(word)))
+    };
+    is("object") || schema["enum"].is_array()
 }
 
 fn response(common: &Common) -> Value {

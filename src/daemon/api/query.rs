@@ -56,6 +56,10 @@ pub struct ListParams {
     #[serde(default, deserialize_with = "number::<1, { LIST_JOBS_MAX as u64 }, _>")]
     #[param(minimum = 1, maximum = 1000, default = 100, nullable = false)]
     limit: Option<u64>,
+    /// Whether to count the jobs on all pages, as `total`.
+    #[serde(default)]
+    #[param(default = false)]
+    pub count: bool,
 }
 
 impl From<ListParams> for ListQuery {

@@ -41,6 +41,22 @@ pub enum ClientError {
         /// What is wrong with the answer.
         reason: String,
     },
+    /// The address of the daemon is not one of ssh.
+    #[error("{address}: {reason}; an address is ssh://[user@]node[:port][/path/of/the/socket]")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// ssh does not reach the node.
+    #[error("ssh to {node}: {reason}")]
+    Ssh {
+        /// The node.
+        node: String,
+        /// What ssh says.
+        reason: String,
+    },
     /// The job cannot be written as JSON, because a path is not UTF-8.
     #[error("cannot write the job as JSON: {0}")]
     Encode(String),
@@ -72,9 +88,13 @@ impl ClientError {
     /// Whether a retry may succeed.
     pub(super) fn passes(&self) -> bool {
         match self {
-            Self::NoDaemon(_) | Self::Broken { .. } => true,
+            Self::NoDaemon(_) | Self::Broken { .. } | Self::Ssh { .. } => true,
             Self::Refused(error) => error.status == SERVICE_UNAVAILABLE,
-            Self::Denied(_) | Self::Protocol { .. } | Self::Encode(_) | Self::Start(_) => false,
+            Self::Denied(_)
+            | Self::Protocol { .. }
+            | Self::Address { .. }
+            | Self::Encode(_)
+            | Self::Start(_) => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One request over a connection of its own.
 
-use std::{io, path::Path, time::Duration};
+use std::{io, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -11,42 +11,43 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{WAITS, Waits, error::ClientError};
+use super::{WAITS, Waits, error::ClientError, place::Place};
 
-/// Sends a request as it is to the daemon at `path`, and gives its answer, whatever its status. The caller reads the
+/// Sends a request as it is to the daemon at `place`, and gives its answer, whatever its status. The caller reads the
 /// body, which may be a stream. For callers with a runtime of their own.
 pub async fn pass(
-    path: &Path,
+    place: &Place,
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, ClientError> {
-    send(path, &WAITS, request).await
+    send(place, &WAITS, request).await
 }
 
 pub(super) async fn send(
-    path: &Path,
+    place: &Place,
     waits: &Waits,
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, ClientError> {
-    let stream = connect(path, waits.connect).await?;
+    let stream = connect(place, waits.connect).await?;
     let handshake = http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| broken(path, &error))?;
+    let (mut sender, connection) = handshake.map_err(|error| broken(place, &error))?;
     // It ends with the answer, or with the runtime. Its errors come out of `sender` too.
     tokio::spawn(connection);
     let answer = timeout(waits.answer, sender.send_request(request)).await;
-    let answer = answer.map_err(|_| broken(path, &"no answer in time"))?;
+    let answer = answer.map_err(|_| broken(place, &"no answer in time"))?;
     answer.map_err(|error| {
         if error.is_parse() {
-            protocol(path, &error)
+            protocol(place, &error)
         } else {
-            broken(path, &error)
+            broken(place, &error)
         }
     })
 }
 
-async fn connect(path: &Path, wait: Duration) -> Result<UnixStream, ClientError> {
+async fn connect(place: &Place, wait: Duration) -> Result<UnixStream, ClientError> {
     let begin = Instant::now();
+    let path = place.socket().await?;
     loop {
-        let error = match UnixStream::connect(path).await {
+        let error = match UnixStream::connect(&path).await {
             Ok(stream) => return Ok(stream),
             Err(error) => error,
         };
@@ -56,27 +57,27 @@ async fn connect(path: &Path, wait: Duration) -> Result<UnixStream, ClientError>
                 sleep(Duration::from_millis(20)).await;
             }
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                return Err(ClientError::NoDaemon(path.into()));
+                return Err(ClientError::NoDaemon(place.name().into()));
             }
             io::ErrorKind::PermissionDenied => {
-                return Err(ClientError::Denied(path.into()));
+                return Err(ClientError::Denied(place.name().into()));
             }
-            _ => return Err(broken(path, &crate::store::plain(&error))),
+            _ => return Err(broken(place, &crate::store::plain(&error))),
         }
     }
 }
 
-pub(super) fn broken(path: &Path, reason: &(impl ToString + ?Sized)) -> ClientError {
+pub(super) fn broken(place: &Place, reason: &(impl ToString + ?Sized)) -> ClientError {
     ClientError::Broken {
-        path: path.into(),
-        reason: reason.to_string(),
+        path: place.name().into(),
+        reason: place.said().unwrap_or_else(|| reason.to_string()),
     }
 }
 
 /// An answer that no daemon of this version sends.
-pub(super) fn protocol(path: &Path, reason: &(impl ToString + ?Sized)) -> ClientError {
+pub(super) fn protocol(place: &Place, reason: &(impl ToString + ?Sized)) -> ClientError {
     ClientError::Protocol {
-        path: path.into(),
+        path: place.name().into(),
         reason: reason.to_string(),
     }
 }

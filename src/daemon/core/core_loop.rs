@@ -19,7 +19,7 @@ use tokio::{
 
 use self::full_disk::{FullDisk, LOOK_EVERY};
 use super::{
-    change,
+    audit,
     handle::{Core, Shared},
     message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
     room::Room,
@@ -28,7 +28,6 @@ use super::{
 };
 use crate::{
     daemon::{
-        action::Caller,
         gpus::{Gpus, GpusLeft},
         job::{GpuDemand, Job, JobEvent, JobId, Millis, Resources, State},
         refusal::Refusal,
@@ -274,9 +273,10 @@ impl CoreLoop {
     }
 
     fn follow(&mut self, message: Message, effect: Effect) {
+        audit::log(&message, &effect);
         if let Some(job) = effect.changed {
             match &message {
-                Message::Set(caller, ..) => self.note_change(*caller, &job),
+                Message::Set(..) => self.note_change(&job),
                 Message::Process(_, ProcessMessage::SpaceChecked(_)) => self.note_checked(&job),
                 _ => self.note(job),
             }
@@ -330,15 +330,15 @@ impl CoreLoop {
         // That the process is recorded is not a change of state.
         if course.state != State::Starting || course.process.is_none() {
             let error = course.error.as_deref().unwrap_or_default();
-            let (id, user, state) = (job.id, job.submission.uid, course.state.name());
-            tracing::info!(job = id.0, user, state, error, "job {id} is {state}");
+            let (id, owner, state) = (job.id, job.submission.uid, course.state.name());
+            tracing::info!(job = id.0, owner, state, error, "job {id} is {state}");
             output_disk::log_wait(&job);
         }
         self.publish(Notice::State(job.id, course.state));
     }
 
     /// Updates memory to a committed job whose user has changed it, and publishes the change.
-    fn note_change(&mut self, caller: Caller, job: &Job) {
+    fn note_change(&mut self, job: &Job) {
         if let Some(waiting) = Waiting::of(job) {
             self.waits.queue.replace(waiting, now());
             // Its start was not committed, and it may need other resources now.
@@ -346,7 +346,6 @@ impl CoreLoop {
         }
         let budget = &self.shared.settings().budget;
         self.waits.oversized.note(job, budget);
-        change::log(caller, job);
         self.publish(Notice::State(job.id, job.course.state));
     }
 

@@ -206,6 +206,13 @@ impl Core {
             .collect())
     }
 
+    /// Number of the jobs of a query that the caller may see, on all pages.
+    pub async fn count(&self, caller: Caller, query: ListQuery) -> Result<u64, Refusal> {
+        let visible_to = (!caller.admin).then_some(caller.uid);
+        self.read(move |reader| reader.count(&query, visible_to))
+            .await
+    }
+
     /// One job.
     pub async fn show(&self, caller: Caller, id: JobId) -> Result<Job, Refusal> {
         let job = self.read(move |reader| reader.job(id)).await?;

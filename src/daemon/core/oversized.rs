@@ -64,14 +64,14 @@ impl Oversized {
     }
 }
 
-fn say(id: JobId, user: u32, demand: &Demand, budget: &Resources) {
+fn say(id: JobId, owner: u32, demand: &Demand, budget: &Resources) {
     let gpu = match demand.gpu {
         GpuDemand::One => " and a GPU",
         GpuDemand::None | GpuDemand::IfFree => "",
     };
     tracing::warn!(
         job = id.0,
-        user,
+        owner,
         "job {id} needs {}, {}{gpu}, and the node has {}, {} and {} for jobs: it waits until the budget grows, or \
          until molsieve set {id} --memory SIZE --threads N lowers what it needs",
         ByteSize(demand.memory_bytes),

@@ -27,6 +27,8 @@ pub(super) struct Effect {
     pub(super) changed: Option<Job>,
     /// Other jobs that have changed, after it, in this order, without their settings.
     pub(super) also: Vec<Job>,
+    /// Jobs that a request about many has removed, with their owners.
+    pub(super) forgotten: Vec<(JobId, u32)>,
     /// The answer to the sender.
     pub(super) answer: Result<Reply, Refusal>,
 }
@@ -62,6 +64,7 @@ impl Effect {
         Self {
             changed: None,
             also: Vec::new(),
+            forgotten: Vec::new(),
             answer,
         }
     }
@@ -70,6 +73,7 @@ impl Effect {
         Self {
             changed: Some(job),
             also,
+            forgotten: Vec::new(),
             answer: Ok(Reply::Nothing),
         }
     }
@@ -174,7 +178,7 @@ pub(super) fn admit(
         Ok(settings) => (JobEvent::Admitted, Some(settings)),
         Err(error) => {
             let reason = format!("the stored settings of the job cannot be read: {error}");
-            tracing::error!(job = id.0, user = job.submission.uid, "{reason}");
+            tracing::error!(job = id.0, owner = job.submission.uid, "{reason}");
             (JobEvent::Unreadable(reason), None)
         }
     };
@@ -310,7 +314,7 @@ fn forget(tx: &Tx<'_>, caller: Caller, id: JobId) -> Result<Effect, JobStoreErro
     let answer = match own(tx, caller, id)? {
         Ok(job) if job.course.state.is_final() => {
             tx.remove(id)?;
-            Ok(Reply::Nothing)
+            Ok(Reply::Job(Box::new(job)))
         }
         Ok(_) => Err(Refusal::NotEnded(id)),
         Err(refusal) => Err(refusal),

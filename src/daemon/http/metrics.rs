@@ -5,8 +5,9 @@
 
 use std::fs;
 
+use axum::http::{HeaderMap, header};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::{EncodeLabelSet, prometheus_text, text as openmetrics},
     metrics::{
         counter::{ConstCounter, Counter},
         family::Family,
@@ -51,8 +52,55 @@ pub(super) async fn node(core: &Core) -> Result<NodeView, Refusal> {
     })
 }
 
-/// Metrics in the text format of Prometheus.
-pub(super) async fn text(core: &Core, http: &HttpCounts) -> Result<String, Refusal> {
+/// A format of the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// The text format of Prometheus, 0.0.4.
+    Prometheus,
+    /// OpenMetrics, 1.0.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// The format that a client asks for by `Accept`: OpenMetrics if the client names it and prefers nothing else.
+    pub(super) fn asked(headers: &HeaderMap) -> Self {
+        let accepted = headers.get_all(header::ACCEPT).iter();
+        let accepted: Vec<&str> = accepted.filter_map(|value| value.to_str().ok()).collect();
+        // The weight of a type, 1 if there is none; the greatest if the type is named several times.
+        let weight = |kind: &str| {
+            let ranges = accepted.iter().flat_map(|value| value.split(','));
+            let weights = ranges.filter_map(|range| {
+                let mut parts = range.split(';').map(str::trim);
+                if !parts.next()?.eq_ignore_ascii_case(kind) {
+                    return None;
+                }
+                let weight = parts.find_map(|part| part.strip_prefix("q="));
+                Some(weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
+            });
+            weights.fold(0.0, f32::max)
+        };
+        let open = weight("application/openmetrics-text");
+        match open > 0.0 && open >= weight("text/plain") {
+            true => Self::OpenMetrics,
+            false => Self::Prometheus,
+        }
+    }
+
+    /// Its content type.
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// The metrics as text.
+pub(super) async fn text(
+    core: &Core,
+    http: &HttpCounts,
+    format: Format,
+) -> Result<String, Refusal> {
     let figures = core.figures().await?;
     let mut registry = Registry::with_prefix("molsieve");
     jobs(&mut registry, core, &figures);
@@ -63,7 +111,11 @@ pub(super) async fn text(core: &Core, http: &HttpCounts) -> Result<String, Refus
     }
     process(&mut registry);
     let mut text = String::new();
-    encode(&mut text, &registry).map_err(|error| Refusal::encode("the metrics", &error))?;
+    let encoded = match format {
+        Format::Prometheus => prometheus_text::encode(&mut text, &registry),
+        Format::OpenMetrics => openmetrics::encode(&mut text, &registry),
+    };
+    encoded.map_err(|error| Refusal::encode("the metrics", &error))?;
     Ok(text)
 }
 
@@ -228,4 +280,32 @@ fn process(registry: &mut Registry) {
         ("daemon_resident_memory_max", of_most, bytes(), most),
     ];
     gauges(registry, gauged);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_is_the_one_that_the_client_prefers() {
+        let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,\
+            application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        for (accept, expected) in [
+            ("", Format::Prometheus),
+            ("*/*", Format::Prometheus),
+            ("text/plain;version=0.0.4", Format::Prometheus),
+            ("application/openmetrics-text", Format::OpenMetrics),
+            (prometheus, Format::OpenMetrics),
+            (
+                "application/openmetrics-text;q=0.1, text/plain",
+                Format::Prometheus,
+            ),
+            ("application/openmetrics-text;q=0", Format::Prometheus),
+            ("application/json", Format::Prometheus),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            assert_eq!(Format::asked(&headers), expected, "{accept}");
+        }
+    }
 }

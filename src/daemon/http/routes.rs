@@ -131,8 +131,13 @@ async fn submit(submission: Submission) -> Result<Response, ApiError> {
 )]
 async fn list(session: Session, Params(params): Params<ListParams>) -> Result<Response, ApiError> {
     let mine = params.mine.then_some(session.caller.uid);
+    let counted = params.count;
     let mut query = ListQuery::from(params);
     query.uid = mine.or(query.uid);
+    let total = match counted {
+        true => Some(session.core().count(session.caller, query.clone()).await?),
+        false => None,
+    };
     let held = session.memory(HTTP_JOBS_BYTES_MAX).await;
     let mut text = br#"{"jobs":["#.to_vec();
     let (mut left, mut before) = (query.limit, query.before);
@@ -159,8 +164,9 @@ async fn list(session: Session, Params(params): Params<ListParams>) -> Result<Re
             break None;
         }
     };
-    let next = next.map_or("null".into(), |id| id.to_string());
-    text.extend_from_slice(format!(r#"],"next_before":{next}}}"#).as_bytes());
+    let number = |number: Option<u64>| number.map_or("null".into(), |number| number.to_string());
+    let (next, total) = (number(next.map(|id| id.0)), number(total));
+    text.extend_from_slice(format!(r#"],"next_before":{next},"total":{total}}}"#).as_bytes());
     Ok(with_type(JSON, kept_shrunk(text, Some(held))))
 }
 
@@ -340,16 +346,17 @@ async fn ready(session: Session, _: Params<NoParams>) -> Result<Response, ApiErr
 /// Metrics for Prometheus
 #[utoipa::path(
     get, path = "/metrics", operation_id = "metrics",
-    responses((status = 200, description = "The metrics.", content(
+    responses((status = 200, description = "The metrics, as OpenMetrics if `Accept` asks for it.", content(
         (String = "text/plain"), (String = "application/openmetrics-text"))))
 )]
-async fn figures(session: Session, _: Params<NoParams>) -> Result<Response, ApiError> {
-    let text = metrics::text(session.core(), &session.peer.edge.counts).await?;
-    let kind = match text.ends_with("# EOF\n") {
-        true => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        false => "text/plain; version=0.0.4; charset=utf-8",
-    };
-    Ok(with_type(kind, text))
+async fn figures(
+    session: Session,
+    headers: HeaderMap,
+    _: Params<NoParams>,
+) -> Result<Response, ApiError> {
+    let format = metrics::Format::asked(&headers);
+    let text = metrics::text(session.core(), &session.peer.edge.counts, format).await?;
+    Ok(with_type(format.content_type(), text))
 }
 
 /// The path of a job.

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     daemon::{
         gpus,
+        loopback::Loopback,
         paths::{self, Side},
     },
     machine,
@@ -145,4 +146,18 @@ serve_settings! {
     #[arg(long, value_name = "LEVEL", hide_short_help = true)]
     #[reload(true)]
     log_level: LogLevel, else LogLevel::default();
+
+    /// Write the log to this file; it may be rotated at any time [default: standard error]
+    ///
+    /// The daemon opens the file again when it was moved or removed. With --log-format journal the log goes to both.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    #[reload(false)]
+    log_file: PathBuf;
+
+    /// Serve metrics over TCP at this loopback address too [default: over the socket only]
+    ///
+    /// For example 127.0.0.1:9477. Only /metrics, /healthz and /readyz are served there.
+    #[arg(long, value_name = "ADDRESS:PORT", hide_short_help = true)]
+    #[reload(false)]
+    metrics_listen: Loopback;
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{ConfigError, within},
-    daemon::quota::Amount,
+    daemon::{loopback::Loopback, quota::Amount},
     units::ByteSize,
 };
 
@@ -76,6 +76,7 @@ number! {
 }
 
 setting! {
+    Loopback: "a loopback address with a port, such as \"127.0.0.1:9477\"", String;
     Amount<u64>: "a whole number, a percentage such as \"25%\" or \"unlimited\"", String | Integer;
     Amount<ByteSize>: "a size, a percentage such as \"25%\" or \"unlimited\"", String | Integer;
     bool: "true or false", Boolean;

@@ -41,6 +41,20 @@ impl Reader {
         })
     }
 
+    /// Number of the jobs of a query on all pages: its `before` and `limit` do not count.
+    pub fn count(&self, query: &ListQuery, visible_to: Option<u32>) -> Result<u64, JobStoreError> {
+        let whole = ListQuery {
+            before: None,
+            limit: u32::MAX,
+            ..query.clone()
+        };
+        if visible_to.is_some_and(|own| query.uid.is_some_and(|asked| asked != own)) {
+            return Ok(0);
+        }
+        let uid = visible_to.or(query.uid);
+        self.run(|connection| newest(connection, &whole, uid).map(|ids| ids.len() as u64))
+    }
+
     /// One job.
     pub fn job(&self, id: JobId) -> Result<Option<Job>, JobStoreError> {
         self.run(|connection| row::job(connection, id))

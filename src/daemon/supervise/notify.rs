@@ -105,8 +105,8 @@ async fn one(core: &Core, peers: &Arc<Peers>, id: JobId) {
             said.push(b'\n');
         }
         said.extend(format!("notify: {reason}\n").into_bytes());
-        let user = job.submission.uid;
-        tracing::warn!(job = id.0, user, "job {id}: notify: {reason}");
+        let owner = job.submission.uid;
+        tracing::warn!(job = id.0, owner, "job {id}: notify: {reason}");
     }
     if !said.is_empty() {
         core.report(id, ProcessMessage::Said(said)).await;

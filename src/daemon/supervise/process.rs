@@ -112,7 +112,10 @@ fn worker(
     stdin: OwnedFd,
 ) -> std::io::Result<Command> {
     let mut command = command("worker", peers, run_as)?;
-    command.stdin(Stdio::from(stdin));
+    command
+        // `ps` shows it.
+        .arg0(format!("molsieve: job {}", start.id))
+        .stdin(Stdio::from(stdin));
     match &start.gpu {
         Some(Some(uuid)) => command.env("CUDA_VISIBLE_DEVICES", uuid),
         Some(None) => &mut command,

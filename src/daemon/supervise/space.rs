@@ -29,7 +29,7 @@ pub(super) async fn check(core: Core, peers: &Arc<Peers>, check: SpaceCheck) {
         Ok(Ok(answer)) => SpaceFinding::Full(Some(answer.free_bytes)),
         Ok(Err(reason)) => {
             // The job's process will meet the same, and report it.
-            tracing::warn!(job = id.0, user = check.uid, "{reason}");
+            tracing::warn!(job = id.0, owner = check.uid, "{reason}");
             SpaceFinding::Enough
         }
         // The process is killed when it is dropped.

@@ -159,6 +159,23 @@ fn a_running_and_an_ended_job_are_told_whole() {
 }
 
 #[test]
+fn an_error_of_several_lines_is_shown_line_by_line() {
+    let failed = job(&json!({
+        "state": "failed", "exit_code": 3,
+        "error": "/a/r.toml:3:10: rule \"a\": bad\u{1b}[2J\n/a/r.toml:7:10: rule \"b\": worse",
+    }));
+    let text = status(&failed, None, now());
+    let expected = "\x20 state      failed: it has failed: /a/r.toml:3:10: rule \"a\": bad\u{fffd}[2J\n\
+         \x20            /a/r.toml:7:10: rule \"b\": worse\n";
+    assert!(text.contains(expected), "{text}");
+    assert_eq!(
+        ended(&failed, &Progress::default()),
+        "job 17 has failed: /a/r.toml:3:10: rule \"a\": bad\u{fffd}[2J\n\
+         \x20 /a/r.toml:7:10: rule \"b\": worse"
+    );
+}
+
+#[test]
 fn an_interrupted_job_says_when_it_goes_on() {
     let interrupted = json!({
         "state": "interrupted", "error": "killed by signal 9", "retry_at": "2026-11-25T17:10:04Z",

@@ -35,8 +35,8 @@ impl CoreLoop {
         if job.course.space.is_some() {
             return;
         }
-        let (id, user) = (job.id, job.submission.uid);
-        tracing::info!(job = id.0, user, "job {id} has disk space again");
+        let (id, owner) = (job.id, job.submission.uid);
+        tracing::info!(job = id.0, owner, "job {id} has disk space again");
         self.publish(Notice::State(id, job.course.state));
     }
 }
@@ -46,11 +46,11 @@ pub(super) fn log_wait(job: &Job) {
     let Some(space) = &job.course.space else {
         return;
     };
-    let (id, user, shortage) = (job.id, job.submission.uid, &space.shortage);
+    let (id, owner, shortage) = (job.id, job.submission.uid, &space.shortage);
     let [needed, free] = [shortage.needed_bytes, shortage.free_bytes].map(ByteSize);
     tracing::warn!(
         job = id.0,
-        user,
+        owner,
         path = shortage.path,
         "job {id} waits for disk space: {needed} must be free and {free} are"
     );

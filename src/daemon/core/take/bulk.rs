@@ -56,7 +56,13 @@ fn one(
 ) -> Result<Option<State>, JobStoreError> {
     let state = job.course.state;
     match bulk {
-        Bulk::Forget => Ok(tx.remove(job.id)?.then_some(state)),
+        Bulk::Forget => {
+            let gone = tx.remove(job.id)?;
+            if gone {
+                effect.forgotten.push((job.id, job.submission.uid));
+            }
+            Ok(gone.then_some(state))
+        }
         // An earlier job of this request may have cancelled it.
         Bulk::Cancel if state.is_final() || job.course.ending == Some(Ending::Cancel) => Ok(None),
         Bulk::Cancel => {

@@ -194,6 +194,33 @@ fn what_a_request_may_hold_is_bounded_as_described() {
 }
 
 #[test]
+fn schemas_inside_others_have_titles_that_nothing_else_has() {
+    fn walk(place: &str, schema: &Value, titles: &mut Vec<String>) {
+        let is_object = schema["type"].to_string().contains("\"object\"");
+        let is_inner = place.contains('/');
+        if is_inner && (is_object || schema["enum"].is_array()) {
+            let title = schema["title"].as_str();
+            titles.push(title.unwrap_or_else(|| panic!("{place}")).to_owned());
+        }
+        for (property, inner) in schema["properties"].as_object().into_iter().flatten() {
+            walk(&format!("{place}/{property}"), inner, titles);
+        }
+    }
+    let document = document();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let mut titles: Vec<String> = schemas.keys().cloned().collect();
+    for (name, schema) in schemas {
+        walk(name, schema, &mut titles);
+    }
+    assert!(
+        titles.contains(&"JobSettingsObject".to_owned()),
+        "{titles:?}"
+    );
+    let distinct: BTreeSet<&String> = titles.iter().collect();
+    assert_eq!(distinct.len(), titles.len(), "{titles:?}");
+}
+
+#[test]
 fn requests_and_answers_of_the_earlier_document_are_described() {
     let document = document();
     let mut operations = Vec::new();
