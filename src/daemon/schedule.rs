@@ -56,6 +56,7 @@ use super::{
     quota::{Quota, QuotaRules, Used},
 };
 
+mod node;
 mod recent;
 mod round;
 mod skipped;
@@ -332,10 +333,10 @@ impl Queue {
     /// delays no other job.
     pub fn round(&mut self, budget: &Resources, running: &[Running], now: Millis) -> Vec<Grant> {
         self.promote(now);
-        let mut node = round::Node::new(budget, running);
+        let mut node = node::Node::new(budget, running);
         self.recent.occupy(&node.shares(), now);
         let holder = self.reserved.and_then(|id| self.get(id)).copied();
-        let order = round::Order {
+        let order = node::Order {
             turns: &mut self.turns,
             recent: &self.recent,
             quotas: &self.quotas,
