@@ -57,13 +57,14 @@ use super::{
     quota::{Quota, QuotaRules, Used},
 };
 
+mod node;
 mod recent;
 mod round;
 mod skipped;
 mod walk;
 
+pub(super) use node::device_bytes;
 pub(super) use recent::RecentUse;
-pub(super) use round::device_bytes;
 
 /// How often a waiting job may be passed by later ones.
 pub const PASSES_MAX: u32 = 8;
@@ -364,10 +365,10 @@ impl Queue {
         now: Millis,
     ) -> Vec<Grant> {
         self.promote(now);
-        let mut node = round::Node::new(budget, gpus, running);
+        let mut node = node::Node::new(budget, gpus, running);
         self.recent.occupy(&node.shares(), now);
         let holder = self.reserved.and_then(|id| self.get(id)).copied();
-        let order = round::Order {
+        let order = node::Order {
             turns: &mut self.turns,
             recent: &self.recent,
             quotas: &self.quotas,

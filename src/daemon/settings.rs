@@ -10,6 +10,7 @@
 
 mod define;
 mod file;
+mod kind;
 mod list;
 mod quotas;
 mod shown;
@@ -25,8 +26,9 @@ use tracing_subscriber::EnvFilter;
 
 pub use self::{
     file::Place,
+    kind::Setting,
     list::{Origins, ServeFlags, ServeValues},
-    value::{Origin, Setting},
+    value::Origin,
 };
 use self::{file::Table, list::RETRY_DELAY_SECONDS_MAX, quotas::ShownQuota};
 use super::{

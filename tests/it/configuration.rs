@@ -133,10 +133,10 @@ fn a_reload_applies_what_needs_no_restart_and_a_wrong_file_changes_nothing() {
         "threads = 3\nlog_level = \"debug\"\n",
         "reloaded: log_level",
     );
-    assert!(
-        within(PATIENCE, || daemon.log().contains("DEBUG")),
-        "{}",
-        daemon.log()
-    );
+    let debugs = || {
+        daemon.request("GET", "/healthz", "");
+        daemon.log().contains("DEBUG")
+    };
+    assert!(within(PATIENCE, debugs), "{}", daemon.log());
     assert_eq!(daemon.stop(), Some(0));
 }

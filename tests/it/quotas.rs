@@ -115,7 +115,7 @@ impl Shared {
         let folder = Folder::new();
         folder.write("molsieve.toml", file);
         folder.write("a.smi", smiles_lines(40));
-        folder.write("long.smi", smiles_lines(100_000));
+        folder.write("long.smi", smiles_lines(600).repeat(200));
         rule_file(&folder, &THREE_RULES);
         for uid in [NOBODY, SECOND, THIRD] {
             let own = folder.path(&uid.to_string());

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     AGEING_MS, Level, Line, OVERTAKEN_MAX, Waiting,
-    round::{Node, Order, Share, WHOLE},
+    node::{Node, Order, Share, WHOLE},
 };
 use crate::daemon::job::{JobId, Millis};
 

@@ -12,7 +12,7 @@ use std::{
 use serde_spanned::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::value::Setting;
+use super::kind::Setting;
 use crate::{
     config::ConfigError,
     limits::SERVE_FILE_BYTES_MAX,
