@@ -79,7 +79,7 @@ class Error(TypedDict):
 
 ErrorCode = Literal[
     "not_found", "method_not_allowed", "content_type", "body_too_large", "body_too_slow", "invalid", "forbidden",
-    "not_ended", "ended", "idempotency_conflict", "too_large", "busy", "store", "encode"
+    "not_ended", "ended", "idempotency_conflict", "too_large", "busy", "store", "state_full", "encode"
 ]
 """The fixed words for kinds of errors."""
 
@@ -137,7 +137,8 @@ class Job(TypedDict):
     """Higher goes first."""
     progress: Progress | None
     retry_at: str | None
-    """Time at which an interrupted job starts again at the earliest."""
+    """Time at which an interrupted job starts again at the earliest, or at which the daemon checks again whether the
+    disk has the space that the job waits for."""
     seq: int
     """Number of its last state event."""
     settings: dict[str, Any]
@@ -150,6 +151,7 @@ class Job(TypedDict):
     """Time of submission."""
     user: JobUser
     """The user who submitted it."""
+    waits_for_space: SpaceWait | None
     worker_pid: int | None
     """Process id of its process, while there is one."""
 
@@ -419,6 +421,21 @@ class Settling(TypedDict):
     """Keys and rows that were compared."""
     of: int
     """Keys and rows to compare."""
+
+
+class SpaceWait(TypedDict):
+    """The disk space that a job waits for."""
+
+    free_bytes: int
+    """Bytes that were free when the daemon last checked."""
+    needed_bytes: int
+    """Free bytes with which the job continues."""
+    path: str
+    """A directory on the file system that is full."""
+    quota: bool
+    """Whether a quota is used up, and not the file system."""
+    since: str
+    """Time since which the job waits."""
 
 
 State = Literal["queued", "starting", "running", "stopping", "done", "failed", "cancelled", "interrupted"]
