@@ -70,13 +70,6 @@ class Demand(TypedDict):
     """Chemistry workers."""
 
 
-class EndList(TypedDict):
-    """Those of several jobs that have ended."""
-
-    ended: list[JobEnd]
-    """The jobs, in the order of their numbers."""
-
-
 class Error(TypedDict):
     """The body of every answer that is not a success."""
 
@@ -86,7 +79,7 @@ class Error(TypedDict):
 
 ErrorCode = Literal[
     "not_found", "method_not_allowed", "content_type", "body_too_large", "body_too_slow", "invalid", "forbidden",
-    "not_ended", "ended", "idempotency_conflict", "too_large", "busy", "store", "encode"
+    "not_ended", "ended", "idempotency_conflict", "too_large", "busy", "store", "state_full", "encode"
 ]
 """The fixed words for kinds of errors."""
 
@@ -120,10 +113,6 @@ GpuDemand = Literal["none", "if_free", "one"]
 class Job(TypedDict):
     """A job as clients see it."""
 
-    after: list[int]
-    """Jobs that must be done before it starts."""
-    after_any: list[int]
-    """Jobs that must have ended before it starts, in whatever way."""
     attempts: int
     """Number of job processes started for it."""
     cancel_asked: bool
@@ -140,21 +129,16 @@ class Job(TypedDict):
     """Consecutive interruptions without progress."""
     id: int
     """Number of the job: 1, 2, 3 … in the order of submission."""
-    labels: list[str]
-    """Words to find it by."""
     mode: Mode
     """What the job does with an output directory that is not empty."""
     name: str | None
     """Name that its user gave to it."""
-    notify: str | None
-    """Command or local address that reports its end."""
     priority: int
     """Higher goes first."""
     progress: Progress | None
-    retries: int | None
-    """Restarts without progress that it asks for; null for those of the daemon."""
     retry_at: str | None
-    """Time at which an interrupted job starts again at the earliest."""
+    """Time at which an interrupted job starts again at the earliest, or at which the daemon checks again whether the
+    disk has the space that the job waits for."""
     seq: int
     """Number of its last state event."""
     settings: dict[str, Any]
@@ -167,21 +151,9 @@ class Job(TypedDict):
     """Time of submission."""
     user: JobUser
     """The user who submitted it."""
-    waits_for_jobs: list[int]
-    """Those of `after` and `after_any` that it still waits for."""
+    waits_for_space: SpaceWait | None
     worker_pid: int | None
     """Process id of its process, while there is one."""
-
-
-class JobEnd(TypedDict):
-    """How a job has ended."""
-
-    exit_code: int | None
-    """Exit code of its last process."""
-    id: int
-    """Number of the job."""
-    state: State
-    """Its state: done, failed or cancelled."""
 
 
 class JobList(TypedDict):
@@ -191,8 +163,6 @@ class JobList(TypedDict):
     """The jobs."""
     next_before: int | None
     """Value of `before` for the next page; null if this is the last."""
-    total: int | None
-    """With `count`: number of the jobs on all pages; else null."""
 
 
 class _JobSettingsAlways(TypedDict):
@@ -430,24 +400,6 @@ class RingProgress(TypedDict):
     """Workers that wait for a free one."""
 
 
-class SelectedJob(TypedDict):
-    """A job that was cancelled or forgotten."""
-
-    id: int
-    """Number of the job."""
-    state: State
-    """Its state after that."""
-
-
-class SelectedJobs(TypedDict):
-    """The jobs that one request has cancelled or forgotten, newest first."""
-
-    jobs: list[SelectedJob]
-    """The jobs."""
-    next_before: int | None
-    """Value of `before` for the next request; null if there are no more."""
-
-
 class _ServerSentEventAlways(TypedDict):
     data: str
     """JSON of the event."""
@@ -471,6 +423,21 @@ class Settling(TypedDict):
     """Keys and rows to compare."""
 
 
+class SpaceWait(TypedDict):
+    """The disk space that a job waits for."""
+
+    free_bytes: int
+    """Bytes that were free when the daemon last checked."""
+    needed_bytes: int
+    """Free bytes with which the job continues."""
+    path: str
+    """A directory on the file system that is full."""
+    quota: bool
+    """Whether a quota is used up, and not the file system."""
+    since: str
+    """Time since which the job waits."""
+
+
 State = Literal["queued", "starting", "running", "stopping", "done", "failed", "cancelled", "interrupted"]
 """State of a job; done, failed and cancelled are final."""
 
@@ -483,26 +450,9 @@ class _SubmissionAlways(TypedDict):
 class Submission(_SubmissionAlways, total=False):
     """A job to submit."""
 
-    after: list[int]
-    """Jobs that must be done before it starts. If one of them fails or is cancelled, so is this job."""
-    after_any: list[int]
-    """Jobs that must have ended before it starts, in whatever way."""
-    labels: list[str]
-    """Words to find the job by, plain or KEY=VALUE."""
     mode: Mode
     """What to do with an output directory that is not empty."""
     name: str | None
     """What you call the job."""
-    notify: str
-    """A command, or `http://127.0.0.1:PORT/PATH` or `unix:/PATH` for a POST, that reports its end."""
     priority: int
     """Higher goes first; above 0 for admins only."""
-    retries: int
-    """Restarts without progress after which it fails: at most those of the daemon, which are the default."""
-
-
-class Wait(TypedDict):
-    """The jobs to wait for."""
-
-    jobs: list[int]
-    """Numbers of the jobs."""
