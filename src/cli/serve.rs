@@ -13,9 +13,9 @@ use crate::daemon::{
 /// Flags of `molsieve serve`.
 #[derive(clap::Args, Debug)]
 pub(super) struct ServeArgs {
-    /// Configuration file with the same settings; flags win [default: by user]
+    /// Configuration file; flags win [default: by user]
     ///
-    /// Default, if it exists: /etc/molsieve/molsieve.toml for root, else $XDG_CONFIG_HOME/molsieve/molsieve.toml or
+    /// Its keys are the flags, with underscores. Default, if it exists: /etc/molsieve/molsieve.toml for root, else $XDG_CONFIG_HOME/molsieve/molsieve.toml or
     /// ~/.config/molsieve/molsieve.toml. The daemon reads it again at SIGHUP.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,

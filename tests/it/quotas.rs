@@ -15,6 +15,7 @@ use crate::kit::{
     library::{THREE_RULES, rule_file, smiles_lines},
     only_test,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 const NOBODY: u32 = 65_534;
@@ -114,7 +115,7 @@ impl Shared {
         let folder = Folder::new();
         folder.write("molsieve.toml", file);
         folder.write("a.smi", smiles_lines(40));
-        folder.write("long.smi", smiles_lines(200_000));
+        folder.write("long.smi", smiles_lines(100_000));
         rule_file(&folder, &THREE_RULES);
         for uid in [NOBODY, SECOND, THIRD] {
             let own = folder.path(&uid.to_string());
@@ -135,16 +136,14 @@ impl Shared {
     }
 
     /// A job of root that keeps the node busy. Its output is in the folder itself.
-    fn keep_busy(&self) -> u64 {
+    fn keep_busy(&self) -> Paused<'_> {
         let rules = self.folder.path("rules.toml");
         let long = settings(
             &self.folder.path("long.smi"),
             &rules,
             &self.folder.path("busy"),
         );
-        let id = self.daemon.submit(&long);
-        self.daemon.wait_for(id, "running");
-        id
+        Paused::new(&self.daemon, self.daemon.submit(&long))
     }
 
     fn submit_as(&self, uid: u32, input: &str, output: &str) -> (Option<i32>, String) {
@@ -166,6 +165,40 @@ impl Shared {
         assert_eq!(code, Some(0), "{said}");
         let job: Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
         job["id"].as_u64().unwrap()
+    }
+}
+
+/// A running job whose process is stopped by a signal, so that it stays until it is cancelled.
+struct Paused<'a> {
+    daemon: &'a Daemon,
+    id: u64,
+    process: Pid,
+}
+
+impl<'a> Paused<'a> {
+    fn new(daemon: &'a Daemon, id: u64) -> Self {
+        daemon.wait_for(id, "running");
+        let process = daemon.worker_of(id).unwrap();
+        let process = Pid::from_raw(process as i32).unwrap();
+        kill_process(process, Signal::STOP).unwrap();
+        Self {
+            daemon,
+            id,
+            process,
+        }
+    }
+
+    fn cancel(&self) {
+        kill_process(self.process, Signal::CONT).unwrap();
+        let cancel = self.daemon.molsieve(&format!("cancel {}", self.id)).run();
+        assert_eq!(cancel.code, Some(0), "{}", cancel.stderr);
+    }
+}
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        // It ends with its daemon.
+        kill_process(self.process, Signal::CONT).ok();
     }
 }
 
@@ -205,7 +238,7 @@ fn a_user_who_submits_20000_jobs_keeps_nobody_out_slow() {
     );
     let memory = daemon.peak_memory_bytes();
     assert!(memory < 64 << 20, "{memory}");
-    assert_eq!(daemon.job(busy)["state"], "running");
+    assert_eq!(daemon.job(busy.id)["state"], "running");
 }
 
 #[test]
@@ -218,7 +251,7 @@ fn a_running_quota_holds_jobs_back_and_status_says_why() {
     let daemon = &shared.daemon;
     let (code, said) = shared.submit_as(NOBODY, "long.smi", "first");
     assert_eq!(code, Some(0), "{said}");
-    daemon.wait_for(1, "running");
+    let first = Paused::new(daemon, 1);
     let second = shared.accepted_as(NOBODY, "second");
     let status = daemon.molsieve_as(NOBODY, &["status", &second.to_string()]);
     let expected = "holds the job back: 1 thread, of which 1 are in use; the job needs 1";
@@ -240,7 +273,7 @@ fn a_running_quota_holds_jobs_back_and_status_says_why() {
     assert!(said.contains("your quota is 0 waiting jobs"), "{said}");
     let own = daemon.molsieve_as(NOBODY, &["status", "1"]);
     assert!(!own.stdout.contains("holds the job back"), "{}", own.stdout);
-    assert_eq!(daemon.molsieve("cancel 1").run().code, Some(0));
+    first.cancel();
     daemon.wait_for(second, "done");
 }
 
@@ -262,16 +295,13 @@ fn three_users_of_whom_one_floods_start_within_the_bound() {
     let others: Vec<u64> = (0..3)
         .flat_map(|n| [SECOND, THIRD].map(|uid| shared.accepted_as(uid, &format!("out{n}"))))
         .collect();
-    assert_eq!(
-        daemon.molsieve(&format!("cancel {busy}")).run().code,
-        Some(0)
-    );
+    busy.cancel();
     for id in &others {
         daemon.wait_for(*id, "done");
     }
     let started = |id: u64| daemon.job(id)["started_at"].as_str().map(str::to_owned);
     let last = others.iter().filter_map(|id| started(*id)).max().unwrap();
-    let flooded = (busy + 1..=busy + 200).filter_map(started);
+    let flooded = (busy.id + 1..=busy.id + 200).filter_map(started);
     let before = flooded.filter(|at| *at < last).count();
     // The three users have used about as much by then, so no more jobs of the flood than of both others.
     assert!(

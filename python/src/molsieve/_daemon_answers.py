@@ -79,7 +79,7 @@ class Error(TypedDict):
 
 ErrorCode = Literal[
     "not_found", "method_not_allowed", "content_type", "body_too_large", "body_too_slow", "invalid", "forbidden",
-    "not_ended", "ended", "idempotency_conflict", "too_large", "busy", "store", "encode"
+    "not_ended", "ended", "idempotency_conflict", "too_large", "quota", "queue_full", "busy", "store", "encode"
 ]
 """The fixed words for kinds of errors."""
 
@@ -376,6 +376,21 @@ class Progress(_ProgressAlways, total=False):
     """Steps of the job."""
 
 
+class Quota(TypedDict):
+    """A quota; null where there is no limit."""
+
+    gpus: int | None
+    """GPUs of running jobs."""
+    memory_bytes: int | None
+    """Memory of running jobs."""
+    running: int | None
+    """Running jobs."""
+    threads: int | None
+    """Threads of running jobs."""
+    waiting: int | None
+    """Waiting jobs."""
+
+
 class Resources(TypedDict):
     """Memory, threads and GPUs."""
 
@@ -439,3 +454,34 @@ class Submission(_SubmissionAlways, total=False):
     """What you call the job."""
     priority: int
     """Higher goes first; above 0 for admins only."""
+
+
+class Used(TypedDict):
+    """What a user has waiting and running."""
+
+    gpus: int
+    """GPUs of running jobs."""
+    memory_bytes: int
+    """Memory of running jobs."""
+    running: int
+    """Running jobs."""
+    threads: int
+    """Threads of running jobs."""
+    waiting: int
+    """Waiting jobs."""
+
+
+class User(TypedDict):
+    """A user's quota, and what is used of it."""
+
+    exempt: bool
+    """Whether no quota holds: root, the daemon's own user and admins."""
+    quota: Quota
+    """The most that the user may have waiting and running."""
+    recent_use: float
+    """The user's recent use of the node, 0 to 1: the mean dominant share, in which a time counts half for each
+    half-life that it is ago."""
+    used: Used
+    """What the user has waiting and running."""
+    user: JobUser
+    """The user."""

@@ -54,19 +54,23 @@ const COMMON: [Common; 5] = [
     Common {
         name: "NotFound",
         status: "404",
-        description: "There is no such job, or another user owns it.",
-        applies: |path| path.contains("{id}"),
+        description: "There is no such job, or another user owns it; you may not ask for that user.",
+        applies: |path| path.contains("{id}") || path.contains("{user}"),
     },
     Common {
         name: "Store",
         status: "500",
         description: "The daemon's job store cannot be read or written.",
-        applies: |path| path.starts_with("/v1/") && !path.ends_with(".json") || path == "/metrics",
+        applies: |path| {
+            path.starts_with("/v1/") && !path.ends_with(".json")
+                || ["/metrics", "/readyz"].contains(&path)
+        },
     },
     Common {
         name: "Busy",
         status: "503",
-        description: "A queue is full, or the daemon is starting or stopping.",
+        description: "The queue of jobs is full, or the daemon is busy, starting or stopping; the message says \
+            which.",
         applies: |_| true,
     },
 ];

@@ -306,6 +306,8 @@ fn refusals_of_the_core_have_their_statuses() {
         ),
         (Refusal::TooLarge { needs, node }, 422, "too_large"),
         (Refusal::Forbidden("no".into()), 403, "forbidden"),
+        (Refusal::Quota("full".into()), 429, "quota"),
+        (Refusal::QueueFull(19_000), 503, "queue_full"),
         (Refusal::Busy, 503, "busy"),
         (Refusal::Store(store), 500, "store"),
         (Refusal::encode("the answer", &"x"), 500, "encode"),

@@ -322,11 +322,7 @@ async fn health(_: Session, _: Params<NoParams>) -> Response {
 /// Whether the daemon accepts jobs
 #[utoipa::path(
     get, path = "/readyz", operation_id = "ready",
-    responses(
-        (status = 200, description = "It does.", content_type = "text/plain", body = String),
-        (status = 503, description = "It does not, or from admins only: the message says why.",
-            body = ErrorBody),
-    )
+    responses((status = 200, description = "It does.", content_type = "text/plain", body = String))
 )]
 async fn ready(session: Session, _: Params<NoParams>) -> Result<Response, ApiError> {
     session.core().ready().await?;

@@ -114,21 +114,21 @@ serve_settings! {
     keep_days: u64, in 0..=36_500, else 30;
 
     /// Interruptions without progress after which a job fails [default: 8]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     #[reload(true)]
     retries: u32, in 0..=1_000, else 8;
 
     /// Delay before an interrupted job is resumed [default: 2]
     ///
     /// It is doubled after each interruption without progress, up to five minutes.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", hide_short_help = true)]
     #[reload(true)]
     retry_delay: u64, in 0..=RETRY_DELAY_SECONDS_MAX, else 2;
 
     /// Seconds after which a silent job process is killed [default: 900]
     ///
     /// A job process reports every five seconds. Its job resumes from the last checkpoint.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", hide_short_help = true)]
     #[reload(true)]
     silence: u64, in 15..=7 * 24 * 3600, else 900;
 

@@ -9,8 +9,10 @@ use crate::{
         api::{ApiError, LIST_JOBS_DEFAULT, tests::job},
         http::OPENAPI,
         job::{Demand, GpuDemand, JobId, Mode, Resources, State, WaitsFor},
+        quota::{Quota, Used},
         refusal::{ErrorCode, Refusal},
-        view::{JobView, NodeView},
+        snapshot::Standing,
+        view::{JobView, NodeView, UserView},
     },
     limits,
 };
@@ -68,6 +70,22 @@ fn answers_have_the_fields_that_are_described() {
         keys(&schema("Resources")["properties"]),
         keys(&node["budget"])
     );
+    let standing = Standing {
+        uid: 1,
+        exempt: false,
+        quota: Quota::UNLIMITED,
+        used: Used::default(),
+        recent_use: 0.5,
+    };
+    let user = serde_json::to_value(UserView::new(&standing, Some("ada"))).unwrap();
+    assert_eq!(user["quota"]["waiting"], Value::Null);
+    for (name, part) in [
+        ("User", &user),
+        ("Quota", &user["quota"]),
+        ("Used", &user["used"]),
+    ] {
+        assert_eq!(keys(&schema(name)["properties"]), keys(part), "{name}");
+    }
 }
 
 fn every_error() -> Vec<ApiError> {
@@ -94,6 +112,8 @@ fn every_error() -> Vec<ApiError> {
         Refusal::NotWaiting(id, State::Running).into(),
         Refusal::IdempotencyConflict(id).into(),
         Refusal::TooLarge { needs, node }.into(),
+        Refusal::Quota(text()).into(),
+        Refusal::QueueFull(1).into(),
         Refusal::Store(text()).into(),
         Refusal::encode("x", &"y").into(),
     ]
@@ -184,15 +204,16 @@ fn requests_and_answers_of_the_earlier_document_are_described() {
             "delete /v1/jobs/{id} forgetJob: 204 400 403 404 409 500 503",
             "get /healthz health: 200 400 403 503",
             "get /metrics metrics: 200 400 403 500 503",
-            "get /readyz ready: 200 400 403 503",
+            "get /readyz ready: 200 400 403 500 503",
             "get /v1/jobs listJobs: 200 400 403 500 503",
             "get /v1/jobs/{id} showJob: 200 400 403 404 500 503",
             "get /v1/jobs/{id}/events jobEvents: 200 400 403 404 500 503",
             "get /v1/jobs/{id}/log jobLog: 200 400 403 404 500 503",
             "get /v1/node showNode: 200 400 403 500 503",
             "get /v1/openapi.json openApi: 200 400 403 503",
+            "get /v1/users/{user} showUser: 200 400 403 404 500 503",
             "patch /v1/jobs/{id} setJob: 200 400 403 404 408 409 413 415 422 429 500 503",
-            "post /v1/jobs submitJob: 200 201 400 403 408 409 413 415 422 500 503",
+            "post /v1/jobs submitJob: 200 201 400 403 408 409 413 415 422 429 500 503",
             "post /v1/jobs/{id}/cancel cancelJob: 200 202 400 403 404 500 503",
         ]
     );

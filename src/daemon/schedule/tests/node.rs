@@ -81,7 +81,11 @@ impl SimulatedNode {
     pub fn round(&mut self) -> Vec<Grant> {
         self.running.retain(|(_, end)| *end > self.now);
         let running: Vec<_> = self.running.iter().map(|(running, _)| *running).collect();
-        let reserved = self.queue.reserved;
+        // A changed budget or quota ends a reservation.
+        let reserved = self.queue.reserved.filter(|id| {
+            let holder = self.queue.get(*id);
+            holder.is_some_and(|holder| self.can_run(holder) && !self.is_held(holder))
+        });
         let grants = self.queue.round(&self.budget, &running, self.now);
         if let Some(holder) = reserved {
             assert!(grants.first().is_none_or(|first| first.id == holder));
