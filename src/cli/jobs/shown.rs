@@ -77,7 +77,7 @@ pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
     }
 }
 
-/// The state of a job in a table. A job that no freed resources will start is told apart.
+/// The state of a job in a table. A job that freed resources will not start is marked.
 pub(in crate::cli) fn state(job: &JobView) -> String {
     match job.waits_for {
         Some(WaitsFor::LargerBudget) => format!("{}, too large", job.state),
