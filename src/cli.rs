@@ -200,7 +200,7 @@ is not available."
     /// Print the log of a job
     #[command(after_long_help = jobs::EXIT_CODES)]
     Logs(jobs::LogsArgs),
-    /// Change the priority of jobs that have not ended
+    /// Change priority, memory or threads of jobs that have not ended
     #[command(after_long_help = jobs::EXIT_CODES)]
     Set(jobs::SetArgs),
     /// Cancel jobs; the files they have written stay

@@ -302,6 +302,7 @@ impl Left {
 
 impl GpusLeft {
     /// GPUs without UUIDs, each for one job, as many as there are `places`.
+    #[cfg(test)]
     pub fn plain(places: u32) -> Self {
         let each = Left {
             is_fit: true,

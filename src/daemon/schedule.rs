@@ -340,16 +340,13 @@ impl Queue {
         Some(ready_at.max(now))
     }
 
-    /// Removes and returns the jobs to start now, besides those that are `running`. The caller starts them, and
-    /// passes them as running to the next round.
-    ///
-    /// A job that does not fit the node at all, because the budget was reduced, waits for a larger budget and
-    /// delays no other job.
+    /// The same as [`Self::round_on`], with GPUs that are all fit and take one job each.
     #[cfg(test)]
     pub fn round(&mut self, budget: &Resources, running: &[Running], now: Millis) -> Vec<Grant> {
+        let mut gpus = GpusLeft::plain(budget.gpus);
         let taken = running.iter().filter(|job| job.gpu).count();
-        let places = budget.gpus.saturating_sub(taken as u32);
-        self.round_on(budget, GpusLeft::plain(places), running, now)
+        (0..taken).for_each(|place| gpus.take(place, 0));
+        self.round_on(budget, gpus, running, now)
     }
 
     /// Removes and returns the jobs to start now, besides those that are `running`, on GPUs that have so much left. The

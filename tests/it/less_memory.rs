@@ -14,7 +14,7 @@ use crate::kit::{
     wait_until,
 };
 use molsieve::{
-    sieve::{FilterShape, wgpu},
+    sieve::{ADAPTER_VARIABLE, FilterShape, wgpu},
     store::sealed::{self, Kind},
     units::ByteSize,
 };
@@ -133,9 +133,17 @@ fn half_the_memory_changes_no_byte_on_a_gpu_slow() {
     let on_cpu = work.job("1GiB", 3, &whole).args("--engine cpu").run();
     on_cpu.ends_with(4);
     let out = work.folder.out();
-    let begun = work.job("1GiB", 2, &out).args("--engine wgpu").start();
+    let begun = work
+        .job("1GiB", 2, &out)
+        .args("--engine wgpu")
+        .env(ADAPTER_VARIABLE, "0")
+        .start();
     assert!(end_at(begun, &out, 2, true), "it had ended");
-    let resumed = work.resume(MEMORY, 1).args("--engine wgpu").run();
+    let resumed = work
+        .resume(MEMORY, 1)
+        .args("--engine wgpu")
+        .env(ADAPTER_VARIABLE, "0")
+        .run();
     resumed.ends_with(4);
     Made::at(&out).assert_is(&Made::at(&whole));
 }

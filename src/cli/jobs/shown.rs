@@ -100,7 +100,7 @@ fn numbers(ids: &[JobId]) -> String {
     format!("{jobs} {}{more}", first.join(", "))
 }
 
-/// The state of a job in a table. A job that no freed resources will start is told apart.
+/// The state of a job in a table. A job that freed resources will not start is marked.
 pub(in crate::cli) fn state(job: &JobView) -> String {
     match (job.waits_for, job.waits_for_jobs.as_slice()) {
         (Some(WaitsFor::LargerBudget), _) => format!("{}, too large", job.state),

@@ -260,7 +260,7 @@ fn a_change_is_read_and_what_is_wrong_with_it_is_named() {
     assert_eq!(set(br#"{"memory": "150MiB", "threads": 2}"#), Ok(less));
     for (body, field, words) in [
         ("{}", "", "changes nothing"),
-        (r#"{"memory": "8EiB"}"#, "memory", "is not between"),
+        (r#"{"memory": "9000TiB"}"#, "memory", "is not between"),
         (r#"{"memory": -1}"#, "memory", ""),
         (r#"{"threads": 0}"#, "threads", "nonzero"),
         (r#"{"threads": 5000}"#, "threads", "is not between"),

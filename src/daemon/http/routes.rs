@@ -214,6 +214,8 @@ async fn cancel(session: Session, Id(id): Id, _: Params<NoParams>) -> Result<Res
         (status = 415, description = "The body is not application/json.", body = ErrorBody),
         (status = 422, description = "With the change the job does not fit the node even when nothing else runs; \
             `needs` and `node` give both.", body = ErrorBody),
+        (status = 429, description = "The quota of the job's user does not allow the job with the change.",
+            body = ErrorBody),
     )
 )]
 async fn set(Id(id): Id, change: Change) -> Result<Response, ApiError> {

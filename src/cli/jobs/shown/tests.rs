@@ -98,13 +98,13 @@ fn a_job_that_the_node_is_too_small_for_says_so() {
         assert!(status(&too_large, None, now()).contains(says), "{state}");
         assert!(stands(&too_large, now()).contains(says), "{state}");
         let listed = table(&[fits, too_large], now());
-        let told = format!("ada   {state}, too large  ");
-        assert_eq!(listed.matches(&told).count(), 1, "{listed}");
+        let marked = format!("ada   {state}, too large  ");
+        assert_eq!(listed.matches(&marked).count(), 1, "{listed}");
     }
 }
 
 #[test]
-fn a_change_is_told_with_what_it_changed() {
+fn a_change_is_reported_with_what_it_changed() {
     let job = job(&json!({ "priority": 3, "waits_for": "resources" }));
     let memory = ChangeBody {
         memory: Some(ByteSize(2 << 30)),

@@ -251,7 +251,7 @@ fn requests_and_answers_of_the_earlier_document_are_described() {
             "get /v1/node showNode: 200 400 403 500 503",
             "get /v1/openapi.json openApi: 200 400 403 503",
             "get /v1/users/{user} showUser: 200 400 403 404 500 503",
-            "patch /v1/jobs/{id} setJob: 200 400 403 404 408 409 413 415 422 500 503",
+            "patch /v1/jobs/{id} setJob: 200 400 403 404 408 409 413 415 422 429 500 503",
             "post /v1/jobs submitJob: 200 201 400 403 404 408 409 413 415 422 429 500 503",
             "post /v1/jobs/cancel cancelJobs: 200 400 403 500 503",
             "post /v1/jobs/forget forgetJobs: 200 400 403 500 503",
