@@ -208,7 +208,7 @@ impl Client {
             limit: 1,
             ..query.clone()
         };
-        let page: JobList = self.get(&(target(&one) + "&count=true"))?;
+        let page: JobList = self.get(&(target(&one, false) + "&count=true"))?;
         Ok(page.total)
     }
 
