@@ -17,7 +17,7 @@ with MOLSIEVE_REQUIRE_SYSTEMD=1 it ends with 1.
 
 PROVE_FOLDER   where the machine goes, 2 GiB       (default: target/prove)
 PROVE_RELEASE  the release of Debian               (default: bookworm)
-PROVE_SECONDS  about how long a job of the tests takes (default: 15)
+PROVE_SECONDS  about how long a job of the tests takes (default: 15); at least 10, because apt-get takes some of it
 TEXT
 }
 

@@ -15,6 +15,7 @@ use crate::kit::{
     output::{assert_complete, part_bytes},
     report,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 /// A budget for two jobs, and almost no patience with jobs that make no progress.
@@ -209,7 +210,13 @@ fn on_a_full_state_disk_jobs_end_and_can_be_cancelled_and_deleted() {
     let ended = daemon.submit(&short.settings(&disk, "ended"));
     daemon.wait_for(ended, "done");
     let ids = ["a", "b", "c", "d"].map(|output| daemon.submit(&work.settings(&disk, output)));
-    daemon.wait_for(ids[1], "running");
+    // They are held until the disk is full.
+    let workers = [ids[0], ids[1]].map(|id| {
+        daemon.wait_for(id, "running");
+        let worker = Pid::from_raw(daemon.worker_of(id).unwrap() as i32).unwrap();
+        kill_process(worker, Signal::STOP).unwrap();
+        worker
+    });
     assert_eq!(metric(&daemon, "molsieve_state_disk_full"), 0.0);
     let reserve = metric(&daemon, "molsieve_state_reserve_bytes");
     assert_eq!(reserve, f64::from(3 << 20), "an eighth of the disk");
@@ -249,10 +256,11 @@ fn on_a_full_state_disk_jobs_end_and_can_be_cancelled_and_deleted() {
         run.stderr
     );
 
-    // Hundreds of changes that end jobs or delete them are possible all the same.
+    // What ends jobs or deletes them is possible all the same.
     let cancel = |id: u64| daemon.request("POST", &format!("/v1/jobs/{id}/cancel"), "");
     assert_eq!(cancel(ids[3]).status, 200);
     assert_eq!(cancel(ids[1]).status, 202);
+    workers.map(|worker| kill_process(worker, Signal::CONT).unwrap());
     daemon.wait_for(ids[1], "cancelled");
     let forgotten = daemon.request("DELETE", &format!("/v1/jobs/{ended}"), "");
     assert_eq!(forgotten.status, 204, "{forgotten:?}");
