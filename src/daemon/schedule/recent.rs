@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use crate::daemon::job::Millis;
 
-/// Use below this is as good as none: less than 10 s of the whole node in 24 h.
-const USE_MIN: f64 = 1e-4;
+/// Use below this is as good as none: some 10 ms of the whole node in 24 h.
+const USE_MIN: f64 = 1e-7;
 
 /// The recent use of one user, as it was at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
