@@ -98,7 +98,9 @@ def typescript(packages, folder, socket, document):
     bin = place / "node_modules/.bin"
     for file in ["client.ts", "tsconfig.json"]:
         shutil.copy(HERE / "typescript" / file, place / file)
-    run([bin / "openapi-typescript", document, "--output", place / "molsieve.ts"])
+    # A field with a default may be left out.
+    how = ["--default-non-nullable", "false", "--output", place / "molsieve.ts"]
+    run([bin / "openapi-typescript", document, *how])
     run([bin / "tsc", "--project", place])
     asked = json.dumps(settings(folder, "typescript"))
     print(run(["node", place / "build/client.js", socket, asked]), end="")
