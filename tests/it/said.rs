@@ -54,7 +54,7 @@ fn an_error_of_several_lines_arrives_whole() {
     let daemon = work.daemon("");
     // The error is the table of what the job needs.
     let mut small = work.settings("out");
-    small["memory"] = json!("90MiB");
+    small["memory"] = json!("40MiB");
     let id = daemon.submit(&small);
     let job = daemon.wait_for(id, "failed");
     let error = job["error"].as_str().unwrap();

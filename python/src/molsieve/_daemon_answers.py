@@ -8,8 +8,12 @@ from typing import Any, Literal, TypedDict
 class Change(TypedDict, total=False):
     """What to change of a job that has not ended. What is left out stays as it is."""
 
+    memory: int | str | None
+    """The setting `memory` of a job that waits."""
     priority: int
     """Higher goes first; above 0 for admins only."""
+    threads: int | None
+    """The setting `threads` of a job that waits."""
 
 
 class _CountsAlways(TypedDict):
@@ -70,6 +74,13 @@ class Demand(TypedDict):
     """Chemistry workers."""
 
 
+class EndList(TypedDict):
+    """Those of several jobs that have ended."""
+
+    ended: list[JobEnd]
+    """The jobs, in the order of their numbers."""
+
+
 class Error(TypedDict):
     """The body of every answer that is not a success."""
 
@@ -79,7 +90,8 @@ class Error(TypedDict):
 
 ErrorCode = Literal[
     "not_found", "method_not_allowed", "content_type", "body_too_large", "body_too_slow", "invalid", "forbidden",
-    "not_ended", "ended", "idempotency_conflict", "too_large", "busy", "store", "state_full", "encode"
+    "not_ended", "ended", "not_waiting", "idempotency_conflict", "too_large", "quota", "queue_full", "busy",
+    "store", "state_full", "encode"
 ]
 """The fixed words for kinds of errors."""
 
@@ -113,6 +125,10 @@ GpuDemand = Literal["none", "if_free", "one"]
 class Job(TypedDict):
     """A job as clients see it."""
 
+    after: list[int]
+    """Jobs that must be done before it starts."""
+    after_any: list[int]
+    """Jobs that must have ended before it starts, in whatever way."""
     attempts: int
     """Number of job processes started for it."""
     cancel_asked: bool
@@ -129,20 +145,26 @@ class Job(TypedDict):
     """Consecutive interruptions without progress."""
     id: int
     """Number of the job: 1, 2, 3 … in the order of submission."""
+    labels: list[str]
+    """Words to find it by."""
     mode: Mode
     """What the job does with an output directory that is not empty."""
     name: str | None
     """Name that its user gave to it."""
+    notify: str | None
+    """Command or local address that reports its end."""
     priority: int
     """Higher goes first."""
     progress: Progress | None
+    retries: int | None
+    """Restarts without progress that it asks for; null for those of the daemon."""
     retry_at: str | None
-    """Time at which an interrupted job starts again at the earliest, or at which the daemon checks again whether the
-    disk has the space that the job waits for."""
+    """Time at which an interrupted job starts again at the earliest, or at which the daemon checks again whether
+    the disk has the space that the job waits for."""
     seq: int
     """Number of its last state event."""
     settings: dict[str, Any]
-    """As submitted; memory and threads are set."""
+    """As submitted; memory and threads are set, and may have been changed since."""
     started_at: str | None
     """Time at which it was first started."""
     state: State
@@ -151,9 +173,38 @@ class Job(TypedDict):
     """Time of submission."""
     user: JobUser
     """The user who submitted it."""
+    waits_for: WaitsFor | None
+    waits_for_jobs: list[int]
+    """Those of `after` and `after_any` that it still waits for."""
     waits_for_space: SpaceWait | None
     worker_pid: int | None
     """Process id of its process, while there is one."""
+
+
+class JobEnd(TypedDict):
+    """How a job has ended."""
+
+    exit_code: int | None
+    """Exit code of its last process."""
+    id: int
+    """Number of the job."""
+    state: State
+    """Its state: done, failed or cancelled."""
+
+
+class JobGpu(TypedDict):
+    """A GPU for jobs as the daemon shows it."""
+
+    jobs: int
+    """Jobs that have it."""
+    jobs_max: int
+    """Most jobs that it takes at a time."""
+    left_out: str | None
+    """Why it takes no further job; null if it does."""
+    memory_bytes: int | None
+    """All of its memory."""
+    uuid: str | None
+    """UUID of the device, or of a slice of a divided one."""
 
 
 class JobList(TypedDict):
@@ -163,6 +214,8 @@ class JobList(TypedDict):
     """The jobs."""
     next_before: int | None
     """Value of `before` for the next page; null if this is the last."""
+    total: int | None
+    """With `count`: number of the jobs on all pages; else null."""
 
 
 class _JobSettingsAlways(TypedDict):
@@ -286,9 +339,7 @@ Mode = Literal["refuse", "overwrite", "resume"]
 resume that job."""
 
 
-class Node(TypedDict):
-    """The node: its budget, what running jobs occupy, and its devices."""
-
+class _NodeAlways(TypedDict):
     admitted: Resources
     """Resources that running jobs occupy."""
     budget: Resources
@@ -305,6 +356,13 @@ class Node(TypedDict):
     """Version of molsieve."""
 
 
+class Node(_NodeAlways, total=False):
+    """The node: its budget, what running jobs occupy, and its devices."""
+
+    gpus: list[JobGpu]
+    """The GPUs for jobs, and why some are left out."""
+
+
 class _NvidiaDeviceAlways(TypedDict):
     slowed_by: list[str]
     """Why its clocks are reduced; empty if they are not."""
@@ -317,6 +375,8 @@ class NvidiaDevice(_NvidiaDeviceAlways, total=False):
     """Address on the PCI bus, for example `00000000:17:00.0`."""
     ecc: bool | None
     """Whether memory errors are corrected."""
+    fault: str | None
+    """Why NVML can't reach it, for example because it has fallen off the bus."""
     free_bytes: int | None
     """Free memory."""
     memory_bytes: int | None
@@ -327,6 +387,10 @@ class NvidiaDevice(_NvidiaDeviceAlways, total=False):
     """Marketing name."""
     power_watts: int | None
     """Power drawn."""
+    slices: list[NvidiaSlice]
+    """The slices of a divided device."""
+    slowdown_celsius: int | None
+    """Temperature from which on the device reduces its clocks."""
     temperature_celsius: int | None
     """Degrees Celsius."""
     uncorrected_errors: int | None
@@ -335,6 +399,17 @@ class NvidiaDevice(_NvidiaDeviceAlways, total=False):
     """Share of the time in which a kernel ran lately, in percent."""
     uuid: str | None
     """`GPU-` and 32 hex digits."""
+
+
+class NvidiaSlice(TypedDict, total=False):
+    """A slice of a divided device (MIG device)."""
+
+    free_bytes: int | None
+    """Free memory."""
+    memory_bytes: int | None
+    """All of its memory."""
+    uuid: str | None
+    """`MIG-` and 32 hex digits."""
 
 
 class _ProgressAlways(TypedDict):
@@ -378,6 +453,21 @@ class Progress(_ProgressAlways, total=False):
     """Steps of the job."""
 
 
+class Quota(TypedDict):
+    """A quota; null where there is no limit."""
+
+    gpus: int | None
+    """GPUs of running jobs."""
+    memory_bytes: int | None
+    """Memory of running jobs."""
+    running: int | None
+    """Running jobs."""
+    threads: int | None
+    """Threads of running jobs."""
+    waiting: int | None
+    """Waiting jobs."""
+
+
 class Resources(TypedDict):
     """Memory, threads and GPUs."""
 
@@ -398,6 +488,24 @@ class RingProgress(TypedDict):
     """All."""
     workers_waiting: int
     """Workers that wait for a free one."""
+
+
+class SelectedJob(TypedDict):
+    """A job that was cancelled or forgotten."""
+
+    id: int
+    """Number of the job."""
+    state: State
+    """Its state after that."""
+
+
+class SelectedJobs(TypedDict):
+    """The jobs that one request has cancelled or forgotten, newest first."""
+
+    jobs: list[SelectedJob]
+    """The jobs."""
+    next_before: int | None
+    """Value of `before` for the next request; null if there are no more."""
 
 
 class _ServerSentEventAlways(TypedDict):
@@ -450,9 +558,61 @@ class _SubmissionAlways(TypedDict):
 class Submission(_SubmissionAlways, total=False):
     """A job to submit."""
 
+    after: list[int]
+    """Jobs that must be done before it starts. If one of them fails or is cancelled, so is this job."""
+    after_any: list[int]
+    """Jobs that must have ended before it starts, in whatever way."""
+    labels: list[str]
+    """Words to find the job by, plain or KEY=VALUE."""
     mode: Mode
     """What to do with an output directory that is not empty."""
     name: str | None
     """What you call the job."""
+    notify: str
+    """A command, or `http://127.0.0.1:PORT/PATH` or `unix:/PATH` for a POST, that reports its end."""
     priority: int
     """Higher goes first; above 0 for admins only."""
+    retries: int
+    """Restarts without progress after which it fails: at most those of the daemon, which are the default."""
+
+
+class Used(TypedDict):
+    """What a user has waiting and running."""
+
+    gpus: int
+    """GPUs of running jobs."""
+    memory_bytes: int
+    """Memory of running jobs."""
+    running: int
+    """Running jobs."""
+    threads: int
+    """Threads of running jobs."""
+    waiting: int
+    """Waiting jobs."""
+
+
+class User(TypedDict):
+    """A user's quota, and what is used of it."""
+
+    exempt: bool
+    """Whether no quota holds: root, the daemon's own user and admins."""
+    quota: Quota
+    """The most that the user may have waiting and running."""
+    recent_use: float
+    """The user's recent use of the node, 0 to 1: the mean dominant share, in which a time counts half for each
+    half-life that it is ago."""
+    used: Used
+    """What the user has waiting and running."""
+    user: JobUser
+    """The user."""
+
+
+class Wait(TypedDict):
+    """The jobs to wait for."""
+
+    jobs: list[int]
+    """Numbers of the jobs."""
+
+
+WaitsFor = Literal["larger_budget", "jobs", "disk_space", "retry", "resources", "gpu"]
+"""What a job waits for."""
