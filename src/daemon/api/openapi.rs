@@ -29,12 +29,12 @@ pub enum EventKind {
     Progress,
 }
 
-/// An error that several requests can get: name, status, description, and which paths.
+/// An error that several requests can get: name, status, description, and which methods and paths.
 struct Common {
     name: &'static str,
     status: &'static str,
     description: &'static str,
-    applies: fn(&str) -> bool,
+    applies: fn(&str, &str) -> bool,
 }
 
 /// Errors of the extractors, the layers and the core, which no handler declares.
@@ -43,25 +43,25 @@ const COMMON: [Common; 6] = [
         name: "Invalid",
         status: "400",
         description: "A part of the request is invalid; `field` names it.",
-        applies: |_| true,
+        applies: |_, _| true,
     },
     Common {
         name: "Forbidden",
         status: "403",
         description: "The user may not do that, or may not use this daemon.",
-        applies: |_| true,
+        applies: |_, _| true,
     },
     Common {
         name: "NotFound",
         status: "404",
         description: "There is no such job, or another user owns it; you may not ask for that user.",
-        applies: |path| path.contains("{id}") || path.contains("{user}"),
+        applies: |_, path| path.contains("{id}") || path.contains("{user}"),
     },
     Common {
         name: "Store",
         status: "500",
         description: "The daemon's job store cannot be read or written.",
-        applies: |path| {
+        applies: |_, path| {
             path.starts_with("/v1/") && !path.ends_with(".json")
                 || ["/metrics", "/readyz"].contains(&path)
         },
@@ -71,13 +71,15 @@ const COMMON: [Common; 6] = [
         status: "503",
         description: "The queue of jobs is full, or the daemon is busy, starting or stopping; the message says \
             which.",
-        applies: |_| true,
+        applies: |_, _| true,
     },
     Common {
         name: "StateFull",
         status: "507",
         description: "The disk of the daemon's state directory is full.",
-        applies: |path| path.starts_with("/v1/jobs"),
+        applies: |method, path| {
+            method != "get" && path.starts_with("/v1/jobs") && !path.ends_with("/wait")
+        },
     },
 ];
 
@@ -98,8 +100,11 @@ pub fn document(routes: OpenApi) -> String {
     document["servers"] = json!([{ "url": "/" }]);
     document["security"] = json!([]);
     for (path, operations) in members(&mut document["paths"]) {
-        for (_, operation) in members(operations) {
-            for common in COMMON.iter().filter(|common| (common.applies)(path)) {
+        for (method, operation) in members(operations) {
+            for common in COMMON
+                .iter()
+                .filter(|common| (common.applies)(method, path))
+            {
                 let name = common.name;
                 operation["responses"][common.status] =
                     json!({ "$ref": format!("#/components/responses/{name}") });

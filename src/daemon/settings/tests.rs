@@ -216,7 +216,7 @@ fn a_wrong_value_is_an_error_with_its_place() {
         ..ServeSource::default()
     };
     let error = source.load().unwrap_err().to_string();
-    assert_eq!(error, "/nowhere/m.toml: No such file or directory");
+    assert_eq!(error, "/nowhere/m.toml: no such file or directory");
 }
 
 #[test]

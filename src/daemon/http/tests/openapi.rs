@@ -36,6 +36,8 @@ fn words_of_states_and_modes_agree() {
     assert_eq!(schema("Mode")["enum"], json!(modes));
     let waits = [
         WaitsFor::LargerBudget,
+        WaitsFor::Jobs,
+        WaitsFor::DiskSpace,
         WaitsFor::Retry,
         WaitsFor::Resources,
         WaitsFor::Gpu,
@@ -240,7 +242,7 @@ fn requests_and_answers_of_the_earlier_document_are_described() {
     assert_eq!(
         operations,
         [
-            "delete /v1/jobs/{id} forgetJob: 204 400 403 404 409 500 503",
+            "delete /v1/jobs/{id} forgetJob: 204 400 403 404 409 500 503 507",
             "get /healthz health: 200 400 403 503",
             "get /metrics metrics: 200 400 403 500 503",
             "get /readyz ready: 200 400 403 500 503",
@@ -251,12 +253,12 @@ fn requests_and_answers_of_the_earlier_document_are_described() {
             "get /v1/node showNode: 200 400 403 500 503",
             "get /v1/openapi.json openApi: 200 400 403 503",
             "get /v1/users/{user} showUser: 200 400 403 404 500 503",
-            "patch /v1/jobs/{id} setJob: 200 400 403 404 408 409 413 415 422 429 500 503",
-            "post /v1/jobs submitJob: 200 201 400 403 404 408 409 413 415 422 429 500 503",
-            "post /v1/jobs/cancel cancelJobs: 200 400 403 500 503",
-            "post /v1/jobs/forget forgetJobs: 200 400 403 500 503",
+            "patch /v1/jobs/{id} setJob: 200 400 403 404 408 409 413 415 422 429 500 503 507",
+            "post /v1/jobs submitJob: 200 201 400 403 404 408 409 413 415 422 429 500 503 507",
+            "post /v1/jobs/cancel cancelJobs: 200 400 403 500 503 507",
+            "post /v1/jobs/forget forgetJobs: 200 400 403 500 503 507",
             "post /v1/jobs/wait waitJobs: 200 400 403 404 408 413 415 500 503",
-            "post /v1/jobs/{id}/cancel cancelJob: 200 202 400 403 404 500 503",
+            "post /v1/jobs/{id}/cancel cancelJob: 200 202 400 403 404 500 503 507",
         ]
     );
 }
