@@ -208,8 +208,9 @@ pub(super) fn list(args: &ListArgs) -> Result<Exit, CliError> {
     // A daemon of an earlier version can't count.
     if jobs.len() >= args.limit as usize
         && let Ok(Some(total)) = client.count(&query)
+        && let Some(note) = shown::left_out(jobs.len() as u64, total)
     {
-        shown::left_out(jobs.len() as u64, total).map(|note| say_aside(&note));
+        say_aside(&note);
     }
     Ok(Exit::Done)
 }

@@ -36,6 +36,8 @@ impl Work {
         settings["threads"] = json!(3);
         settings["part_size"] = json!("64KiB");
         settings["false_positive_rate"] = json!(0.3);
+        // Slow enough to be stopped on the way.
+        settings["chemistry"] = json!("reference");
         settings
     }
 
@@ -43,7 +45,7 @@ impl Work {
     fn expected(&self) -> Made {
         let out = self.folder.path("expected");
         Molsieve::new("run --memory 512MiB --threads 3 --engine cpu --part-size 64KiB")
-            .args("--false-positive-rate 0.3")
+            .args("--false-positive-rate 0.3 --chemistry reference")
             .input(&self.input)
             .rules(&self.rules)
             .output(&out)
@@ -69,7 +71,7 @@ fn set(daemon: &Daemon, id: u64, body: &str) -> (u16, Value) {
 
 #[test]
 fn a_job_that_no_longer_fits_says_so_everywhere_and_starts_with_less_memory() {
-    let work = Work::new(600);
+    let work = Work::new(60);
     let daemon = Daemon::start(&work.folder, LARGE);
     let first = daemon.submit(&work.settings("first"));
     let second = daemon.submit(&work.settings("second"));
@@ -143,7 +145,7 @@ fn assert_complete_with(work: &Work, output: &str, begun_before: bool, expected:
 
 #[test]
 fn memory_and_threads_of_a_running_job_stay_and_changes_survive_a_restart() {
-    let work = Work::new(600);
+    let work = Work::new(60);
     let daemon = Daemon::start(&work.folder, LARGE);
     let first = daemon.submit(&work.settings("first"));
     let second = daemon.submit(&work.settings("second"));
@@ -220,19 +222,20 @@ fn another_users_job_is_not_changed_and_the_log_has_both_names() {
     let set = daemon.molsieve_as(4_711, &["set", &first, "--memory", "1MiB"]);
     assert_eq!(set.code, Some(1), "{set:?}");
     assert!(set.stderr.contains("there is no job 1"), "{set:?}");
-    assert!(!daemon.log().contains("by=4711"), "{}", daemon.log());
+    let by_user = r#"action="set" job=2 actor=4711"#;
+    assert!(!daemon.log().contains(by_user), "{}", daemon.log());
     let set = daemon.molsieve("set 2 --memory 590MiB").run();
     assert_eq!(set.code, Some(0), "{set:?}");
     let log = daemon.log();
     let line = log
         .lines()
-        .find(|line| line.contains("job 2 has priority 0, 590 MiB"));
+        .find(|line| line.contains("set job 2 of user 4711: memory 590 MiB"));
     let line = line.unwrap_or_else(|| panic!("{log}"));
     assert!(
-        line.contains("user=4711") && line.contains("by=0"),
+        line.contains("owner=4711") && line.contains("actor=0"),
         "{line}"
     );
     let set = daemon.molsieve_as(4_711, &["set", "2", "--threads", "2"]);
     assert_eq!(set.code, Some(0), "{set:?}");
-    assert!(daemon.log().contains("by=4711"), "{}", daemon.log());
+    assert!(daemon.log().contains(by_user), "{}", daemon.log());
 }

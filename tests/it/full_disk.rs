@@ -260,7 +260,9 @@ fn on_a_full_state_disk_jobs_end_and_can_be_cancelled_and_deleted() {
     let cancel = |id: u64| daemon.request("POST", &format!("/v1/jobs/{id}/cancel"), "");
     assert_eq!(cancel(ids[3]).status, 200);
     assert_eq!(cancel(ids[1]).status, 202);
-    workers.map(|worker| kill_process(worker, Signal::CONT).unwrap());
+    for worker in workers {
+        kill_process(worker, Signal::CONT).unwrap();
+    }
     daemon.wait_for(ids[1], "cancelled");
     let forgotten = daemon.request("DELETE", &format!("/v1/jobs/{ended}"), "");
     assert_eq!(forgotten.status, 204, "{forgotten:?}");

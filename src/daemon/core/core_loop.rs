@@ -23,7 +23,6 @@ use super::{
     audit,
     handle::{Core, Shared},
     message::{Launch, Message, ProcessMessage, Wanted},
-    room::Room,
     take::{self, Effect, Reply, Terms},
     waits::Waits,
 };
@@ -35,7 +34,7 @@ use crate::{
         schedule::{Grant, Running, Waiting},
         settings::ServeSettings,
         snapshot::{Figures, Notice},
-        store::{JobStoreError, Reader, Store},
+        store::{JobStoreError, Reader, Store, Tx},
     },
     limits::BATCH_MESSAGES_MAX,
 };
@@ -238,13 +237,16 @@ impl CoreLoop {
             return self.commit_from_reserve(batch);
         }
         let (terms, settings) = (self.terms(), self.shared.settings());
-        let room = Room::new(&self.waits, &settings);
-        let effects = self.store.write(|tx| {
-            let taken = batch
-                .iter()
-                .map(|message| take::take(tx, message, &terms, &room));
-            taken.collect::<Result<Vec<Effect>, JobStoreError>>()
-        });
+        let waiting = (&self.waits, settings.as_ref());
+        let work = |tx: &Tx<'_>| take::take_all(tx, &batch, &terms, waiting);
+        let mut effects = self.store.write(work);
+        // Free pages of the database can take new jobs; the reserve is for SQLite's log meanwhile.
+        if let Err(error) = &effects
+            && self.store.is_full(error)
+            && self.store.has_space(true) == Ok(true)
+        {
+            effects = self.store.write_from_reserve(work);
+        }
         match effects {
             Ok(effects) => {
                 for (message, effect) in batch.into_iter().zip(effects) {

@@ -9,6 +9,7 @@ use self::dependencies::Dependencies;
 use super::{
     message::{Message, ProcessMessage, SpaceFinding},
     room::Room,
+    waits::Waits,
 };
 use crate::{
     config::JobSettings,
@@ -16,6 +17,7 @@ use crate::{
         action::Caller,
         job::{Ending, Job, JobChange, JobEvent, JobId, Millis, RetryPolicy, Submission},
         refusal::Refusal,
+        settings::ServeSettings,
         snapshot::{Figures, Selected, Submitted},
         store::{Inserted, JobStoreError, Tx},
     },
@@ -79,8 +81,22 @@ impl Effect {
     }
 }
 
+/// Applies messages in this order. An error means that the store fails.
+pub(super) fn take_all(
+    tx: &Tx<'_>,
+    messages: &[Message],
+    terms: &Terms,
+    (waits, settings): (&Waits, &ServeSettings),
+) -> Result<Vec<Effect>, JobStoreError> {
+    let room = Room::new(waits, settings);
+    let taken = messages
+        .iter()
+        .map(|message| take(tx, message, terms, &room));
+    taken.collect()
+}
+
 /// Applies a message. An error means that the store fails.
-pub(super) fn take(
+fn take(
     tx: &Tx<'_>,
     message: &Message,
     terms: &Terms,

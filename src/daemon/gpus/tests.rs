@@ -142,7 +142,7 @@ fn an_unfit_gpu_is_left_out_and_comes_back_and_each_is_said_once() {
         assert_eq!(gpus.see(&now).join("\n"), said);
         let left = gpus.left([(0, 0)]);
         assert_eq!(left.find(0), takes.then_some(1), "{said}");
-        assert_eq!(left.could_take(0), true);
+        assert!(left.could_take(0));
         assert_eq!(gpus.shown(&[1])[1].left_out.is_none(), takes);
     }
     // The slices of a device share its health.

@@ -6,9 +6,9 @@ use super::{
     Grant, Level, Waiting,
     node::{Node, Order, Taken},
     skipped::Skipped,
-    walk::Walk,
+    walk::{ServedLevel, Walk},
 };
-use crate::daemon::job::{JobId, Millis};
+use crate::daemon::job::JobId;
 
 /// The result of a round.
 #[derive(Default)]
@@ -17,8 +17,8 @@ pub(super) struct RoundResult {
     pub grants: Vec<Grant>,
     /// Passed jobs, and how often each was passed.
     pub passed: Vec<(JobId, u32)>,
-    /// The served levels: priority, when, and by user how often each was overtaken.
-    pub levels: Vec<(i32, Millis, Vec<(u32, u32)>)>,
+    /// The served levels.
+    pub levels: Vec<ServedLevel>,
     /// The job that the node is reserved for from now on.
     pub reserved: Option<JobId>,
 }

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::daemon::job::{JobId, Millis};
 
+/// A level that was served: its priority, when, and by user how often each was overtaken.
+pub(super) type ServedLevel = (i32, Millis, Vec<(u32, u32)>);
+
 /// The waiting jobs in order.
 pub(super) struct Walk<'a> {
     levels: Vec<WalkedLevel<'a>>,
@@ -86,8 +89,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The served levels: priority, when, and by user how often each was overtaken.
-    pub fn served_levels(self) -> Vec<(i32, Millis, Vec<(u32, u32)>)> {
+    /// The served levels.
+    pub fn served_levels(self) -> Vec<ServedLevel> {
         let served = self.levels.into_iter().filter(|level| level.served);
         let by_user = |level: WalkedLevel<'_>| {
             let lines = level.lines.into_iter();

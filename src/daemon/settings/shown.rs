@@ -21,7 +21,7 @@ impl fmt::Display for Loaded {
             write!(f, "\n[{}]", table.header)?;
             for (key, value, origin) in &table.rows {
                 writeln!(f)?;
-                write!(f, "{key} = {value}  # {}", origin)?;
+                write!(f, "{key} = {value}  # {origin}")?;
             }
             writeln!(f)?;
         }

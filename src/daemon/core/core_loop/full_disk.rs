@@ -16,12 +16,11 @@ use crate::{
     daemon::{
         core::{
             message::{Message, ProcessMessage},
-            room::Room,
-            take::{self, Effect},
+            take,
         },
         job::JobId,
         snapshot::Figures,
-        store::JobStoreError,
+        store::{JobStoreError, Tx},
     },
     units::ByteSize,
 };
@@ -56,13 +55,9 @@ impl CoreLoop {
             .filter_map(|message| self.admissible(message))
             .collect();
         let (terms, settings) = (self.terms(), self.shared.settings());
-        let room = Room::new(&self.waits, &settings);
-        let effects = self.store.write_from_reserve(|tx| {
-            let taken = batch
-                .iter()
-                .map(|message| take::take(tx, message, &terms, &room));
-            taken.collect::<Result<Vec<Effect>, JobStoreError>>()
-        });
+        let waiting = (&self.waits, settings.as_ref());
+        let work = |tx: &Tx<'_>| take::take_all(tx, &batch, &terms, waiting);
+        let effects = self.store.write_from_reserve(work);
         match effects {
             Ok(effects) => {
                 for (message, effect) in batch.into_iter().zip(effects) {
