@@ -173,7 +173,7 @@ fn every_stage_of_a_job_waits_for_space_slow() {
     let daemon = Daemon::start(&work.folder, FLAGS);
     // From no space for the first file to enough for all but the last ones.
     let mut waited = 0;
-    for (number, left) in (0..16).map(|step| step * 24 << 10).enumerate() {
+    for (number, left) in (0..16).map(|step| (step * 24) << 10).enumerate() {
         disk.fill(left);
         let output = format!("out-{number}");
         let id = daemon.submit(&work.settings(&disk, &output));
