@@ -116,12 +116,29 @@ impl Store {
         &mut self,
         work: impl Fn(&Tx<'_>) -> Result<T, JobStoreError>,
     ) -> Result<T, JobStoreError> {
+        let mut restarted = false;
         loop {
             match self.write(&work) {
-                Err(error) if self.reserve.is_needed(&error) && self.reserve.release() => {}
+                Err(error) if self.reserve.is_needed(&error) => {
+                    let has_space = !std::mem::replace(&mut restarted, true) && self.restart_log();
+                    if !has_space && !self.reserve.release() {
+                        return Err(error);
+                    }
+                }
                 written => return written,
             }
         }
+    }
+
+    /// Moves what SQLite's log has into the database, so that the next change overwrites the log from its beginning.
+    /// Returns whether that was possible.
+    fn restart_log(&self) -> bool {
+        let restart = "PRAGMA wal_checkpoint(RESTART)";
+        let moved = self.connection.query_row(restart, [], |row| {
+            let [busy, log, moved] = [row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?];
+            Ok(busy == 0 && log > 0 && log == moved)
+        });
+        moved.unwrap_or(false)
     }
 
     /// Whether an error means that the disk is full.

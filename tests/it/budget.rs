@@ -21,9 +21,14 @@ struct Work {
 
 impl Work {
     fn new(molecules: usize) -> Self {
+        Self::with(&smiles_lines(molecules))
+    }
+
+    /// With this library.
+    fn with(lines: &str) -> Self {
         let folder = Folder::new();
         Self {
-            input: folder.write("a.smi", smiles_lines(molecules)),
+            input: folder.write("a.smi", lines),
             rules: shipped_rules(),
             folder,
         }
@@ -36,8 +41,6 @@ impl Work {
         settings["threads"] = json!(3);
         settings["part_size"] = json!("64KiB");
         settings["false_positive_rate"] = json!(0.3);
-        // Slow enough to be stopped on the way.
-        settings["chemistry"] = json!("reference");
         settings
     }
 
@@ -45,7 +48,7 @@ impl Work {
     fn expected(&self) -> Made {
         let out = self.folder.path("expected");
         Molsieve::new("run --memory 512MiB --threads 3 --engine cpu --part-size 64KiB")
-            .args("--false-positive-rate 0.3 --chemistry reference")
+            .args("--false-positive-rate 0.3")
             .input(&self.input)
             .rules(&self.rules)
             .output(&out)
@@ -71,7 +74,8 @@ fn set(daemon: &Daemon, id: u64, body: &str) -> (u16, Value) {
 
 #[test]
 fn a_job_that_no_longer_fits_says_so_everywhere_and_starts_with_less_memory() {
-    let work = Work::new(60);
+    // Long enough to be stopped on the way.
+    let work = Work::with(&smiles_lines(600).repeat(10));
     let daemon = Daemon::start(&work.folder, LARGE);
     let first = daemon.submit(&work.settings("first"));
     let second = daemon.submit(&work.settings("second"));
@@ -126,7 +130,7 @@ fn a_job_that_no_longer_fits_says_so_everywhere_and_starts_with_less_memory() {
     assert_eq!(gauge(&daemon, "molsieve_jobs_too_large"), 0);
     let log = daemon.log();
     assert!(
-        log.contains("job 1 has priority 0, 256 MiB and 1 thread"),
+        log.contains("set job 1 of user") && log.contains("memory 256 MiB, threads 1"),
         "{log}"
     );
 }
@@ -145,7 +149,8 @@ fn assert_complete_with(work: &Work, output: &str, begun_before: bool, expected:
 
 #[test]
 fn memory_and_threads_of_a_running_job_stay_and_changes_survive_a_restart() {
-    let work = Work::new(60);
+    // Long enough to be stopped on the way.
+    let work = Work::with(&smiles_lines(600).repeat(10));
     let daemon = Daemon::start(&work.folder, LARGE);
     let first = daemon.submit(&work.settings("first"));
     let second = daemon.submit(&work.settings("second"));

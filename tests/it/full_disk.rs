@@ -294,14 +294,14 @@ fn on_a_full_state_disk_jobs_end_and_can_be_cancelled_and_deleted() {
 #[test]
 fn jobs_that_are_deleted_leave_space_on_a_full_state_disk() {
     let work = Work::new(5);
-    let Some(state) = SmallDisk::mount(&work.folder, "state", Kind::Tmpfs, 16) else {
+    let Some(state) = SmallDisk::mount(&work.folder, "state", Kind::Tmpfs, 96) else {
         return;
     };
     let daemon = Daemon::start(&work.folder, "--memory 128MiB --threads 1 --gpus 0");
     // They need more than is free, so that they stay queued; their settings take the space.
     let mut wide = settings(&work.input, &work.rules, &work.folder.path("x"));
     wide["memory"] = json!("128MiB");
-    wide["where"] = json!(vec!["mw <= 500"; 4_000]);
+    wide["where"] = json!(vec!["mw <= 500"; 8_000]);
     let body = json!({ "settings": wide }).to_string();
     let mut ids = Vec::new();
     let refused = loop {
@@ -326,7 +326,8 @@ fn jobs_that_are_deleted_leave_space_on_a_full_state_disk() {
         assert!(within(PATIENCE, delete), "{}", daemon.log());
     }
     daemon.wait_until_ready();
-    assert_eq!(daemon.request("POST", "/v1/jobs", &body).status, 201);
+    let answer = daemon.request("POST", "/v1/jobs", &body);
+    assert_eq!(answer.status, 201, "{answer:?} {}", daemon.log());
 }
 
 /// One random order of events on both disks.

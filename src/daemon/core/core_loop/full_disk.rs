@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Longest time between two looks at the disk.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// What is known of the disk of the state directory.
 #[derive(Debug, Default)]
