@@ -1,7 +1,7 @@
 """Daemons on other machines: `ssh://[user@]node[:port][/path/of/the/socket]`.
 
-The program holds the connection (`molsieve tunnel`): the user's own ssh forwards a socket of this machine to the daemon's.
-One ssh process serves all requests of a client.
+The program holds the connection (`molsieve tunnel`): the user's own ssh forwards a socket of this machine to the
+daemon's. One ssh process serves all requests of a client.
 """
 
 from __future__ import annotations

@@ -85,8 +85,8 @@ class AsyncClient:
     async def set(
         self, job: int, *, priority: int | None = None, memory: int | str | None = None, threads: int | None = None
     ) -> Job:
-        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first; and of a job that
-        waits, `memory`, such as `"2GiB"`, and `threads`."""
+        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first; and of a job
+        that waits, `memory`, such as `"2GiB"`, and `threads`."""
         return await asyncio.to_thread(self._client.set, job, priority=priority, memory=memory, threads=threads)
 
     async def cancel(self, job: int) -> Job:

@@ -73,8 +73,8 @@ def default_socket() -> AnyPath:
 
 class Client:
     """A client of the daemon that `molsieve serve` runs. `socket` is the path of its socket, or for a daemon on another
-    machine `ssh://[user@]node[:port][/path/of/the/socket]`: the user's own ssh connects to it, and paths of jobs are those of
-    that machine.
+    machine `ssh://[user@]node[:port][/path/of/the/socket]`: the user's own ssh connects to it, and paths of jobs are
+    those of that machine.
 
     >>> client = molsieve.Client(daemon)
     >>> job = client.submit("library.smi", None, "cleaned", memory="256MiB", threads=1)
@@ -165,8 +165,8 @@ class Client:
     def set(
         self, job: int, *, priority: int | None = None, memory: int | str | None = None, threads: int | None = None
     ) -> Job:
-        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first; and of a job that
-        waits, `memory`, such as `"2GiB"`, and `threads`."""
+        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first; and of a job
+        that waits, `memory`, such as `"2GiB"`, and `threads`."""
         change: Change = {}
         if priority is not None:
             change["priority"] = priority
