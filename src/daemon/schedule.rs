@@ -5,7 +5,7 @@
 //! - Jobs of one priority form a level. The highest level is served first. A level that has jobs and is not
 //!   served rises by one for each [`AGEING_MS`], and returns to its own priority when one of its jobs starts:
 //!   a stream of urgent jobs can slow other jobs down, but not starve them.
-//! - Within a level, the user with the smallest score comes first. The score is the user's recent use ([`recent`])
+//! - Within a level, the user with the smallest score comes first. The score is the user's recent use (`recent`)
 //!   plus the dominant share of the user's running jobs: the largest of their shares of memory, threads and GPUs.
 //!   Sources: HTCondor's user priorities; Ghodsi et al., Dominant Resource Fairness, NSDI 2011. Of users with
 //!   equal scores, the one served longest ago comes first, then the smaller job number.

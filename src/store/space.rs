@@ -38,7 +38,7 @@ pub fn of(path: &Path) -> Result<Space, StoreError> {
 }
 
 /// Whether this user can write `bytes` more where `path` is or would be. The file system must report that much, and up
-/// to [`PROBE_BYTES_MAX`] are allocated for a moment in a file without a name, which sees quotas too.
+/// to 16 MiB are allocated for a moment in a file without a name, which sees quotas too.
 pub fn has(path: &Path, bytes: u64) -> Result<bool, StoreError> {
     if of(path)?.free_bytes < bytes {
         return Ok(false);
