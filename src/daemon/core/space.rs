@@ -1,9 +1,13 @@
-//! Jobs that wait for disk space: when the disk of each is checked again, one check at a time.
+//! Jobs that wait for disk space: when the disk of each is checked again. One check of a user at a time, and
+//! [`CHECKS_MAX`] in all: a disk that does not answer holds up the checks of its user alone.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::message::SpaceCheck;
 use crate::daemon::job::{Job, JobId, Millis};
+
+/// Most checks at a time.
+const CHECKS_MAX: usize = 8;
 
 /// The jobs that wait for disk space.
 #[derive(Debug, Default)]
@@ -11,8 +15,8 @@ pub(super) struct SpaceQueue {
     by_time: BTreeMap<(Millis, JobId), SpaceCheck>,
     /// When the disk of each is checked, and its user.
     times: HashMap<JobId, (Millis, u32)>,
-    /// The job whose disk is being checked.
-    checked: Option<JobId>,
+    /// The jobs whose disks are being checked, and their users.
+    checked: HashMap<JobId, u32>,
 }
 
 impl SpaceQueue {
@@ -48,26 +52,35 @@ impl SpaceQueue {
         self.times.values().filter(of_user).count() as u64
     }
 
-    /// When the next check is due; none while one is under way.
+    /// When the next check is due; none while no further one may be made.
     pub(super) fn next_wake(&self, now: Millis) -> Option<Millis> {
-        let ((at, _), _) = self.by_time.first_key_value()?;
-        self.checked.is_none().then_some((*at).max(now))
+        let ((at, _), _) = self.next()?;
+        Some((*at).max(now))
+    }
+
+    /// The first job of a user whose disks are not being checked.
+    fn next(&self) -> Option<(&(Millis, JobId), &SpaceCheck)> {
+        let is_free = |uid: u32| !self.checked.values().any(|user| *user == uid);
+        let mut jobs = self.by_time.iter();
+        (self.checked.len() < CHECKS_MAX)
+            .then(|| jobs.find(|(_, check)| is_free(check.uid)))
+            .flatten()
     }
 
     /// The check to start now.
     pub(super) fn next_check(&mut self, now: Millis) -> Option<SpaceCheck> {
-        let ((_, id), check) = self.by_time.first_key_value()?;
-        if self.next_wake(now)? > now {
+        let ((at, id), check) = self.next()?;
+        if *at > now {
             return None;
         }
-        let check = check.clone();
-        self.checked = Some(*id);
+        let (id, check) = (*id, check.clone());
+        self.checked.insert(id, check.uid);
         Some(check)
     }
 
     /// The check of this job's disk has ended.
     pub(super) fn checked(&mut self, id: JobId) {
-        self.checked.take_if(|checked| *checked == id);
+        self.checked.remove(&id);
     }
 }
 
@@ -91,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn one_disk_is_checked_at_a_time_and_the_longest_due_first() {
+    fn one_disk_of_a_user_is_checked_at_a_time_and_the_longest_due_first() {
         let mut queue = SpaceQueue::default();
         for (id, at) in [(1, 30), (2, 10), (3, 20)] {
             assert!(queue.note(&job(id, Some(at))));
@@ -110,5 +123,25 @@ mod tests {
         assert!(!queue.note(&job(1, None)));
         queue.checked(JobId(1));
         assert_eq!((queue.len(), queue.next_wake(50)), (1, Some(100)));
+    }
+
+    #[test]
+    fn a_disk_that_does_not_answer_holds_up_its_user_alone() {
+        let mut queue = SpaceQueue::default();
+        let users = 1..=10_u32;
+        for uid in users.clone() {
+            for place in 0..2 {
+                let mut job = job(u64::from(10 * uid + place), Some(5));
+                job.submission.uid = uid;
+                queue.note(&job);
+            }
+        }
+        let started: Vec<u32> =
+            std::iter::from_fn(|| queue.next_check(9).map(|check| check.uid)).collect();
+        assert_eq!(started, users.take(CHECKS_MAX).collect::<Vec<_>>());
+        assert_eq!(queue.next_wake(9), None);
+        queue.checked(JobId(20));
+        assert_eq!(queue.next_check(9).unwrap().id, JobId(20));
+        assert_eq!(queue.next_check(9), None);
     }
 }

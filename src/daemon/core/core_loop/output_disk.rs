@@ -11,10 +11,10 @@ use crate::{
 };
 
 impl CoreLoop {
-    /// Has the disk checked on which the next job waits for space.
+    /// Has the disks checked on which jobs wait for space, those that are due.
     pub(super) fn check_space(&mut self) {
         let now = now();
-        if self.next_space_check(now).is_some()
+        while self.next_space_check(now).is_some()
             && let Some(check) = self.waits.space.next_check(now)
         {
             // If the supervisor is gone, the daemon is about to stop.
