@@ -30,7 +30,11 @@ impl SshAddress {
         let (node, port) = match machine.strip_prefix('[') {
             Some(inner) => {
                 let (node, after) = inner.split_once(']').ok_or("a bracket is not closed")?;
-                (node, after.strip_prefix(':'))
+                let port = after.strip_prefix(':');
+                if port.is_none() && !after.is_empty() {
+                    return Err("a port follows a bracket after a colon");
+                }
+                (node, port)
             }
             None => match machine.split_once(':') {
                 Some((node, port)) => (node, Some(port)),
@@ -89,5 +93,7 @@ mod tests {
         ] {
             assert_eq!(parsed(text), expected);
         }
+        let error = SshAddress::parse("ssh://[::1]22/s").unwrap_err();
+        assert!(error.contains("bracket"), "{error}");
     }
 }
