@@ -53,7 +53,6 @@ fn main() {
     build
         .files(sources.iter().filter(|file| has_extension(file, "cc")))
         .std("c++20")
-        .flag_if_supported("-O3")
         .warnings(true);
     // RDKit's and Boost's headers are not ours to warn about. The compiler looks into /usr/include by
     // itself, and at the right moment; named here, it would come before the C++ library's own headers.

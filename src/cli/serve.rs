@@ -1,8 +1,8 @@
 //! `molsieve serve`.
 
-use std::path::PathBuf;
+use std::{os::unix::process::CommandExt, path::PathBuf, process::Command};
 
-use super::{CliError, Exit, say, serve_log};
+use super::{CliError, Exit, THIS_PROGRAM, say, serve_log};
 use crate::daemon::{
     self,
     settings::{ServeFlags, ServeSource},
@@ -28,6 +28,9 @@ pub(super) struct ServeArgs {
 
 /// `molsieve serve`.
 pub(super) fn serve(args: ServeArgs) -> Result<Exit, CliError> {
+    if !args.check_config {
+        refuse_huge_pages();
+    }
     let source = ServeSource {
         flags: args.flags,
         config: args.config,
@@ -40,4 +43,21 @@ pub(super) fn serve(args: ServeArgs) -> Result<Exit, CliError> {
     let set_level = serve_log::start(&loaded.settings)?;
     daemon::serve(source, loaded, set_level)?;
     Ok(Exit::Done)
+}
+
+/// Begins the program anew without pages of 2 MiB, once. A daemon touches little of what it maps, so with them it takes up to
+/// a quarter more memory. What the allocator took before this would stay as it is; therefore anew. Processes of jobs,
+/// which inherit the setting, turn it back (`worker::take_on`).
+fn refuse_huge_pages() {
+    use rustix::thread;
+    // A kernel that has none refuses both calls.
+    if thread::transparent_huge_pages_are_disabled() != Ok(false)
+        || thread::disable_transparent_huge_pages(true).is_err()
+    {
+        return;
+    }
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_else(|| "molsieve".into());
+    // It returns only if it has failed; then the daemon goes on as it is.
+    let _ = Command::new(THIS_PROGRAM).arg0(name).args(arguments).exec();
 }

@@ -130,6 +130,8 @@ pub(super) fn take_on(run_as: Option<&RunAs>) -> Result<(), WorkerError> {
         // The daemon's umask is meant for its own files.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
     }
+    // The daemon's own setting.
+    let _ = rustix::thread::disable_transparent_huge_pages(false);
     nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))?;
     // A working directory could not be unmounted. Paths in an assignment are absolute.
     std::env::set_current_dir("/").map_err(|error| system("change to the root directory", error))

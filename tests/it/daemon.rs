@@ -547,13 +547,18 @@ fn every_job_completes_once_whatever_is_killed_slow() {
     let flags = format!("{FOR_TWO} --retries 1000");
     let mut draw = Draw(seed);
     let mut daemon = Daemon::start(&work.folder, &flags);
-    let outputs: Vec<String> = (0..jobs).map(|n| format!("out-{n}")).collect();
-    let ids: Vec<u64> = outputs
-        .iter()
-        .map(|out| daemon.submit(&work.settings(out)))
-        .collect();
+    let mut outputs: Vec<String> = Vec::new();
+    let mut ids: Vec<u64> = Vec::new();
     let mut done = [0, 0, 0];
     while done.iter().sum::<u64>() < kills {
+        // So many jobs are under way at any time.
+        let is_done = |id: &&u64| daemon.job(**id)["state"] == "done";
+        let under_way = ids.len() - ids.iter().filter(is_done).count();
+        for _ in under_way..jobs {
+            let output = format!("out-{}", outputs.len());
+            ids.push(daemon.submit(&work.settings(&output)));
+            outputs.push(output);
+        }
         thread::sleep(Duration::from_millis(draw.below(900) as u64));
         let running = ids.iter().find_map(|id| daemon.worker_of(*id));
         let aim = draw.below(3);
@@ -570,13 +575,13 @@ fn every_job_completes_once_whatever_is_killed_slow() {
             daemon = Daemon::start(&work.folder, &flags);
         }
         done[aim] += 1;
-        if ids.iter().all(|id| daemon.job(*id)["state"] == "done") {
-            break;
-        }
     }
     println!(
-        "{} kills of the daemon, {} of a worker, {} of both",
-        done[0], done[1], done[2]
+        "{} jobs: {} kills of the daemon, {} of a worker, {} of both",
+        ids.len(),
+        done[0],
+        done[1],
+        done[2]
     );
     let expected = work.expected();
     for (id, output) in ids.iter().zip(&outputs) {

@@ -1,7 +1,7 @@
 //! The threads that turn rows into arrays, encode row groups and make text.
 
 use std::{
-    ops::AddAssign,
+    ops::{AddAssign, Range},
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
@@ -93,17 +93,19 @@ impl Encoders {
     }
 }
 
-/// The encoded columns of a row group.
-pub(super) type RowGroup = Result<Vec<ArrowColumnChunk>, ParquetError>;
+/// Encoded columns of a row group.
+pub(super) type Columns = Result<Vec<ArrowColumnChunk>, ParquetError>;
 
-/// Encodes the columns of a row group; to be called in the pool.
-pub(super) fn encode_row_group(
+/// Encodes these columns of a row group, each with the next of the writers; to be called in the pool.
+pub(super) fn encode_columns(
+    columns: Range<usize>,
     writers: Vec<ArrowColumnWriter>,
     schema: &SchemaRef,
     batches: &[RecordBatch],
-) -> RowGroup {
+) -> Columns {
     let (mut writers, mut chunks) = (writers.into_iter(), Vec::new());
-    for (index, field) in schema.fields().iter().enumerate() {
+    for index in columns {
+        let field = &schema.fields()[index];
         // A struct or a map has several columns of values.
         let mut own: Vec<ArrowColumnWriter> = Vec::new();
         for batch in batches {

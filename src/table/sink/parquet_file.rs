@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, Write},
-    ops::RangeInclusive,
+    ops::{Range, RangeInclusive},
     path::Path,
     str::FromStr,
     sync::Arc,
@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     density::Density,
-    encoders::{Encoders, RowGroup, Spent, Task, encode_row_group},
+    encoders::{Columns, Encoders, Spent, Task, encode_columns},
     error::{SinkError, encode_error},
 };
 use crate::{
@@ -187,8 +187,8 @@ pub(super) struct ParquetFile {
     /// The open row group, and the bytes of its content.
     open: Vec<RecordBatch>,
     open_bytes: usize,
-    /// Row groups that are being encoded.
-    encoding: VecDeque<Task<RowGroup>>,
+    /// Row groups that are being encoded, each by tasks for columns that follow each other.
+    encoding: VecDeque<Vec<Task<Columns>>>,
     row_groups: usize,
     rows: u64,
     content_bytes: u64,
@@ -242,16 +242,31 @@ impl ParquetFile {
 
     /// Has the open row group encoded. Waits while as many are being encoded as may be.
     fn close_row_group(&mut self) -> Result<(), SinkError> {
+        let columns = self.schema.fields().len();
+        self.encode_open(vec![0..columns])
+    }
+
+    /// Has the open row group encoded by a task for each range of its columns.
+    fn encode_open(&mut self, ranges: Vec<Range<usize>>) -> Result<(), SinkError> {
         while self.encoding.len() >= self.encoders.threads() {
             self.append_early()?;
         }
-        let batches = std::mem::take(&mut self.open);
+        let batches: Arc<[_]> = std::mem::take(&mut self.open).into();
         self.open_bytes = 0;
         let writers = self.column_writers.create_column_writers(self.row_groups);
-        let (writers, schema) = (writers.map_err(encode_error)?, Arc::clone(&self.schema));
+        let mut writers = writers.map_err(encode_error)?.into_iter();
         self.row_groups += 1;
-        let encode = move || encode_row_group(writers, &schema, &batches);
-        self.encoding.push_back(self.encoders.start(encode));
+        let values = self.writer.schema_descr();
+        let roots = (0..values.num_columns()).map(|value| values.get_column_root_idx(value));
+        let roots: Vec<_> = roots.collect();
+        let tasks = ranges.into_iter().map(|columns| {
+            let count = roots.iter().filter(|root| columns.contains(root)).count();
+            let writers = writers.by_ref().take(count).collect();
+            let (schema, batches) = (Arc::clone(&self.schema), Arc::clone(&batches));
+            let encode = move || encode_columns(columns, writers, &schema, &batches);
+            self.encoders.start(encode)
+        });
+        self.encoding.push_back(tasks.collect());
         Ok(())
     }
 
@@ -267,11 +282,16 @@ impl ParquetFile {
         let Some(oldest) = self.encoding.pop_front() else {
             return Ok(());
         };
-        let (encoded, spent) = oldest.join()?;
-        self.spent += spent;
+        let mut encoded = Vec::new();
+        for task in oldest {
+            let (columns, spent) = task.join()?;
+            self.spent += spent;
+            encoded.push(columns);
+        }
+        let encoded = encoded.into_iter().collect::<Result<Vec<_>, _>>();
         let appended = encoded.and_then(|columns| {
             let mut row_group = self.writer.next_row_group()?;
-            for column in columns {
+            for column in columns.into_iter().flatten() {
                 column.append_to_row_group(&mut row_group)?;
             }
             row_group.close()
@@ -311,7 +331,9 @@ impl ParquetFile {
     /// Encodes what is left; afterwards the file has all row groups.
     pub(super) fn end(&mut self) -> Result<(), SinkError> {
         if !self.open.is_empty() {
-            self.close_row_group()?;
+            // Nothing comes after it, so the pool is free: column by column.
+            let columns = 0..self.schema.fields().len();
+            self.encode_open(columns.map(|column| column..column + 1).collect())?;
         }
         while !self.encoding.is_empty() {
             self.append_oldest()?;
