@@ -249,7 +249,7 @@ check "members of --admin-group see all jobs" admins_see_all
 check "molsieve doctor" paged 'molsieve doctor'
 interrupted "systemctl reload leaves a job alone" reload
 if inside_machine molsieve serve --help | contains check-config; then
-    check "the page's configuration file" page_configuration
+    check "the page's configuration files" page_configuration
     check "systemctl reload applies the configuration file, a wrong one changes nothing" reload_configuration
 fi
 attempts_min=2

@@ -210,11 +210,16 @@ reload() {
         [ "$(inside_machine systemctl is-active molsieve.service)" = active ]
 }
 
-# The page's example of a configuration file, with the users and groups that it names.
+# The page's examples of a configuration file, each by itself, with the users and groups that they name.
 page_configuration() {
+    local example examples
     inside_machine bash -c 'useradd ada; groupadd students'
-    awk '/^```toml$/ { on = 1; next } /^```$/ { on = 0 } on' docs/operating.md | put_file /root/page.toml
-    inside_machine molsieve serve --check-config --config /root/page.toml
+    examples=$(grep -c '^```toml$' docs/operating.md) || return 1
+    for example in $(seq "$examples"); do
+        awk -v example="$example" '/^```toml$/ { on = ++n == example; next } /^```$/ { on = 0 } on' docs/operating.md |
+            put_file /root/page.toml
+        inside_machine molsieve serve --check-config --config /root/page.toml || return 1
+    done
 }
 
 # A reload applies a quota without a restart; one with a wrong file fails and changes nothing.

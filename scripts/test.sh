@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Does the same set-up as scripts/demo.sh and runs all tests: units, the ring under shuttle's
-# scheduler, the binary on real files, the comparison with the plain loop in Python, the pages in Chromium, and the Python
-# package.
+# scheduler, the binary on real files, the comparison with the plain loop in Python, the pages in Chromium, the daemon's
+# interface with the tools of others, and the Python package.
 #
 # usage: scripts/test.sh
 #
@@ -53,5 +53,7 @@ cargo test "${quickly[@]}" --features shuttle --lib -- ring:: cores::
 target/release/molsieve rules check examples/rules/*.toml
 # The pages of `report` and `ui` in Chromium.
 tests/browser/test.sh
+# The daemon's interface with clients that others generate, and the parsers of Prometheus.
+scripts/api.sh --quick
 # The wheel of this binary: the Python package, and bare Debian systems.
 python/test.sh

@@ -19,6 +19,7 @@ use crate::kit::{
     daemon::{Daemon, PATIENCE, settings},
     library::{THREE_RULES, rule_file, smiles_lines},
     output::assert_complete,
+    skip::skipped,
 };
 use serde_json::json;
 
@@ -219,4 +220,28 @@ fn the_daemon_stays_small_and_responsive_whatever_clients_do_slow() {
     }
     daemon.wait_for(running, "done");
     assert_complete(&folder.path("out"));
+}
+
+#[test]
+fn a_daemon_has_no_huge_pages_and_its_jobs_do() {
+    let folder = Folder::new();
+    let input = folder.write("a.smi", smiles_lines(621).repeat(40));
+    let rules = rule_file(&folder, &THREE_RULES);
+    let daemon = Daemon::start(&folder, "--memory 200MiB --threads 1 --gpus 0");
+    let has_them = |pid: u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("THP_enabled:"));
+        line.map(|line| line.ends_with('1'))
+    };
+    let here = has_them(std::process::id());
+    if here != Some(true) {
+        skipped("a daemon without huge pages: this kernel has none, or they are off");
+        return;
+    }
+    assert_eq!(has_them(daemon.pid()), Some(false));
+    let job = daemon.submit(&settings(&input, &rules, &folder.path("out")));
+    daemon.wait_for(job, "running");
+    let worker = daemon.worker_of(job).unwrap();
+    assert_eq!(has_them(worker), Some(true));
+    daemon.wait_for(job, "done");
 }

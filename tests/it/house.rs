@@ -347,3 +347,46 @@ fn a_long_function_and_the_lines_of_tests_are_seen() {
     assert_eq!(lengths.long, ["g"]);
     assert_eq!(lengths.lines_of_tests, 4);
 }
+
+/// Files of scripts/ and packaging/ that the Dockerfile runs, and those that they source or import.
+fn run_in_the_image(root: &Path) -> BTreeSet<String> {
+    let dockerfile = fs::read_to_string(root.join("Dockerfile")).unwrap();
+    let (builder, _) = dockerfile.split_once("\nFROM debian").unwrap();
+    let commands = builder.lines().filter(|line| !line.starts_with('#'));
+    let mut wanted: Vec<String> = commands
+        .flat_map(str::split_whitespace)
+        .map(str::to_owned)
+        .collect();
+    let mut found = BTreeSet::new();
+    while let Some(name) = wanted.pop() {
+        let file = root.join(&name);
+        let is_ours = name.starts_with("packaging/") || name.starts_with("scripts/");
+        if !is_ours || !file.is_file() || !found.insert(name) {
+            continue;
+        }
+        let text = fs::read_to_string(file).unwrap();
+        wanted.extend(text.lines().filter_map(|line| {
+            let mut words = line.split_whitespace();
+            match (words.next()?, words.next()?) {
+                ("from" | "import", module) => Some(format!("packaging/{module}.py")),
+                (".", sourced) => Some(sourced.to_owned()),
+                _ => None,
+            }
+        }));
+    }
+    found
+}
+
+#[test]
+fn the_image_is_built_with_the_files_that_its_build_runs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let ignore = fs::read_to_string(root.join(".dockerignore")).unwrap();
+    let kept: Vec<_> = ignore.lines().filter_map(|l| l.strip_prefix('!')).collect();
+    let needed = run_in_the_image(root);
+    assert!(needed.contains("packaging/stage.sh"), "{needed:?}");
+    let missing: Vec<_> = needed
+        .iter()
+        .filter(|file| !kept.iter().any(|kept| file.starts_with(kept)))
+        .collect();
+    assert!(missing.is_empty(), "not in .dockerignore: {missing:?}");
+}

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, Write},
+    iter,
     ops::{Range, RangeInclusive},
     path::Path,
     str::FromStr,
@@ -243,11 +244,11 @@ impl ParquetFile {
     /// Has the open row group encoded. Waits while as many are being encoded as may be.
     fn close_row_group(&mut self) -> Result<(), SinkError> {
         let columns = self.schema.fields().len();
-        self.encode_open(vec![0..columns])
+        self.encode_open(iter::once(0..columns))
     }
 
     /// Has the open row group encoded by a task for each range of its columns.
-    fn encode_open(&mut self, ranges: Vec<Range<usize>>) -> Result<(), SinkError> {
+    fn encode_open(&mut self, ranges: impl Iterator<Item = Range<usize>>) -> Result<(), SinkError> {
         while self.encoding.len() >= self.encoders.threads() {
             self.append_early()?;
         }
@@ -259,7 +260,7 @@ impl ParquetFile {
         let values = self.writer.schema_descr();
         let roots = (0..values.num_columns()).map(|value| values.get_column_root_idx(value));
         let roots: Vec<_> = roots.collect();
-        let tasks = ranges.into_iter().map(|columns| {
+        let tasks = ranges.map(|columns| {
             let count = roots.iter().filter(|root| columns.contains(root)).count();
             let writers = writers.by_ref().take(count).collect();
             let (schema, batches) = (Arc::clone(&self.schema), Arc::clone(&batches));
@@ -333,7 +334,7 @@ impl ParquetFile {
         if !self.open.is_empty() {
             // Nothing comes after it, so the pool is free: column by column.
             let columns = 0..self.schema.fields().len();
-            self.encode_open(columns.map(|column| column..column + 1).collect())?;
+            self.encode_open(columns.map(|column| column..column + 1))?;
         }
         while !self.encoding.is_empty() {
             self.append_oldest()?;
