@@ -43,13 +43,11 @@ export MOLSIEVE_REQUIRE_SSHD=1
 # The embedded kernels are what their source compiles to; no GPU is needed to see that.
 ./scripts/ptx.sh --check
 
-# Builds for a few tests of their own: sooner done with less optimization.
-quickly=(--release --locked --config 'profile.release.package.molsieve.opt-level=1')
 # Faults on purpose; first, so that the binary left behind is the one without them.
-cargo test "${quickly[@]}" --features failpoints --test it -- faults::
+cargo test --release --locked --features failpoints --test it -- faults::
 cargo test --release --locked --lib --bins --tests
 # Ring and cores again, under a scheduler that tries thousands of interleavings.
-cargo test "${quickly[@]}" --features shuttle --lib -- ring:: cores::
+cargo test --release --locked --features shuttle --lib -- ring:: cores::
 target/release/molsieve rules check examples/rules/*.toml
 # The pages of `report` and `ui` in Chromium.
 tests/browser/test.sh
