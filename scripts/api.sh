@@ -11,7 +11,7 @@ Tests the daemon's interface with the tools of others:
 
 usage: scripts/api.sh [SEED | --quick]
 
-SEED is schemathesis's; --quick leaves `document` out, which takes minutes. Does the set-up of scripts/test.sh and
+SEED is schemathesis's; --quick leaves `document` out. Does the set-up of scripts/test.sh and
 installs tests/api/requirements.txt and, if there is npm, tests/api/typescript/package-lock.json into .venv-api/. What
 is missing (npm, promtool) is SKIPPED, and the script says so. Ends with 1 if anything is found.
 TEXT

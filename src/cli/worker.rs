@@ -130,7 +130,7 @@ pub(super) fn take_on(run_as: Option<&RunAs>) -> Result<(), WorkerError> {
         // The daemon's umask is meant for its own files.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
     }
-    // The daemon's own setting.
+    // The daemon does without huge pages; jobs have them.
     let _ = rustix::thread::disable_transparent_huge_pages(false);
     nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))?;
     // A working directory could not be unmounted. Paths in an assignment are absolute.

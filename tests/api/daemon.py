@@ -30,7 +30,9 @@ def serving(program, *flags):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         socket = folder / "s"
-        command = [pathlib.Path(program).resolve(), "serve", "--socket", socket, "--state", folder / "state", *FLAGS, *flags]
+        # It starts in the folder.
+        program = pathlib.Path(program).resolve()
+        command = [program, "serve", "--socket", socket, "--state", folder / "state", *FLAGS, *flags]
         daemon = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
         try:
             while not socket.exists():

@@ -332,7 +332,7 @@ impl ParquetFile {
     /// Encodes what is left; afterwards the file has all row groups.
     pub(super) fn end(&mut self) -> Result<(), SinkError> {
         if !self.open.is_empty() {
-            // Nothing comes after it, so the pool is free: column by column.
+            // Column by column: no further row group of this file keeps the pool busy.
             let columns = 0..self.schema.fields().len();
             self.encode_open(columns.map(|column| column..column + 1))?;
         }
